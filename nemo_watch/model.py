@@ -260,7 +260,8 @@ class Job:
     """One drop's way through the house, as the ledger knows it.
 
     `job_id` is the edit id and the run number, and a further number for a drop that only re-uses a paid edit
-    (`reuses` is then the id of the job that paid). Moments are aware UTC.
+    (`reuses` is then the id of the job that paid). `active`: a worker is on it now. `sentence` says why it waits or is
+    held. Moments are aware UTC.
     """
 
     job_id: str
@@ -274,6 +275,7 @@ class Job:
     created_at: datetime
     updated_at: datetime
     reuses: str = ""
+    active: bool = False
     reason: str = ""
     sentence: str = ""
     next_try_at: datetime | None = None
