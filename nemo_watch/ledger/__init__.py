@@ -326,6 +326,19 @@ class Ledger:
 
         return await self._run(work)
 
+    async def others_need(self, job_id: str, inbox: str, rel: str) -> bool:
+        """Tell whether another open job of this inbox uses the same sidecar or subtitle."""
+
+        def work(c: Connection) -> bool:
+            query = sa.select(JOBS).where(JOBS.c.inbox == inbox, JOBS.c.job_id != job_id, JOBS.c.state.in_(OPEN_STATES))
+            for row in c.execute(query).mappings():
+                other = job_from_row(row).work
+                if rel in (ref.rel for ref in (*other.companions, *((other.sidecar,) if other.sidecar else ()))):
+                    return True
+            return False
+
+        return await self._run(work)
+
     async def forget_file(self, inbox: str, rel: str) -> None:
         """Forget a file that was moved out of the inbox. Repeat: safe."""
         where = (FILES.c.inbox == inbox, FILES.c.rel == os.fsencode(rel))

@@ -1,0 +1,100 @@
+"""Who works on what, on one host: so many jobs at once, priority first, new and old by turns.
+
+Touches: the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from nemo_watch.ledger import Ledger
+from nemo_watch.model import Job
+
+LONGEST_NAP_S = 5.0
+"""Commands from other processes change the ledger without waking us: look at it at least this often."""
+
+AFTER_A_BUG_S = 900.0
+
+log = structlog.get_logger("nemo_watch.dispatch")
+
+
+class Dispatch:
+    """Gives ready jobs to at most `workers` tasks; a job that waits or is held occupies none."""
+
+    def __init__(self, ledger: Ledger, run_job: Callable[[Job], Awaitable[None]], workers: int) -> None:
+        self._ledger = ledger
+        self._run_job = run_job
+        self._workers = workers
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._newest = False
+
+    def wake(self) -> None:
+        """Look for ready jobs at once: one was entered or woken."""
+        self._wake.set()
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The ids of the jobs that workers are on now."""
+        return frozenset(self._running)
+
+    async def run(self) -> None:
+        """Start jobs until `stop`. Raises: LedgerError if the ledger cannot be read."""
+        while not self._stopping:
+            self._wake.clear()
+            while len(self._running) < self._workers and not self._stopping:
+                # Every second start goes to the newest drop, so that a backlog never starves it (product.md 4.6).
+                job = await self._ledger.next_ready(datetime.now(UTC), exclude=list(self._running), newest=self._newest)
+                if job is None:
+                    break
+                self._newest = not self._newest
+                self._running[job.job_id] = asyncio.create_task(self._one(job), name=f"job {job.job_id}")
+            await self._nap()
+
+    async def _nap(self) -> None:
+        due_at = await self._ledger.next_due_at(exclude=list(self._running))
+        nap_s = LONGEST_NAP_S
+        if due_at is not None and len(self._running) < self._workers:
+            nap_s = min(nap_s, max(0.01, (due_at - datetime.now(UTC)).total_seconds()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), nap_s)
+
+    async def _one(self, job: Job) -> None:
+        try:
+            await self._run_job(job)
+        except Exception as error:  # noqa: BLE001 - a bug met by one job must never stop the others
+            log.exception("job.bug", job=job.job_id, file=job.clip.rel)
+            sentence = f"An error inside nemo-watch stopped it ({type(error).__name__}); please report the log's lines."
+            await self._ledger.update(
+                job.job_id,
+                state="waiting",
+                active=False,
+                reason="bug",
+                sentence=sentence,
+                next_try_at=datetime.fromtimestamp(datetime.now(UTC).timestamp() + AFTER_A_BUG_S, UTC),
+            )
+        finally:
+            self._running.pop(job.job_id, None)
+            self._wake.set()
+
+    async def stop(self, paying: Callable[[], frozenset[str]], wait_s: float) -> None:
+        """Take no more work, park what pays nothing at once, wait for paid calls in flight up to `wait_s` seconds.
+
+        Repeat: safe.
+        """
+        self._stopping = True
+        self._wake.set()
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while self._running:
+            left_s = deadline - asyncio.get_running_loop().time()
+            busy = paying() if left_s > 0 else frozenset()
+            for job_id, task in list(self._running.items()):
+                if job_id not in busy:
+                    task.cancel()
+            await asyncio.wait(list(self._running.values()), timeout=min(1.0, max(left_s, 0.1)))

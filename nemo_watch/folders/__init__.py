@@ -1,0 +1,399 @@
+"""Hands: deliver, reject and archive; the only room that moves users' files.
+
+Touches: inbox, outbox, rejects, archive and spool. Every function here blocks and belongs on a folder's own pool.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nemo_watch.errors import FolderError, MediaError
+from nemo_watch.folders.names import free_name, split
+from nemo_watch.model import FileRef, FileStamp
+
+CHUNK_BYTES = 1 << 20
+TEMP_PREFIX = "~nemo-watch-"
+"""Sync clients and our own intake leave `~*.tmp` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One inbox and where its files go; all paths absolute. Sub-folders of the inbox are mirrored in the others."""
+
+    inbox: str
+    outbox: str
+    rejects: str
+    archive: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One file on its way to its final name: committed before anything is moved, so that a kill leaves no doubt.
+
+    `source` and `target` are absolute. `sha256` is of the whole file; "" if it is not known yet (a move in one file
+    system needs none).
+    """
+
+    source: str
+    target: str
+    sha256: str = ""
+
+
+# ---------------------------------------------------------------- reading
+
+
+def last_part(rel: str) -> str:
+    """Take the file name from a path below an inbox."""
+    return rel.rpartition("/")[2]
+
+
+def stamp_of(found: os.stat_result) -> FileStamp:
+    """Take from `stat` what tells one content from another."""
+    return FileStamp(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def opened(root: str, ref: FileRef) -> Iterator[int]:
+    """Open a dropped file for reading and see that it is the one that was judged whole.
+
+    Raises: MediaError with code "changed", "gone", "symlink" or "unreadable". Effects: none on the file.
+    """
+    path = os.path.join(root, ref.rel)
+    try:
+        # O_NONBLOCK: a FIFO under this name must not stop us; O_NOFOLLOW: a link could lead out of the inbox.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise MediaError("The file was removed before it was read.", code="gone") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise MediaError("The file is a symbolic link.", code="symlink", hint="Drop the file itself.") from error
+        raise MediaError(
+            f"The file cannot be read: {error.strerror}.",
+            code="unreadable",
+            hint="Give the daemon's user the right to read it, then put it back into the inbox.",
+        ) from error
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or stamp_of(found) != ref.stamp:
+            raise MediaError("The file was changed while it was waiting or being read.", code="changed")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_unchanged(root: str, ref: FileRef) -> bool:
+    """Tell whether a dropped file is still the one that was judged whole."""
+    try:
+        found = os.stat(os.path.join(root, ref.rel), follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and stamp_of(found) == ref.stamp
+
+
+def fingerprint(root: str, ref: FileRef) -> str:
+    """Compute the SHA-256 of a dropped file from one descriptor.
+
+    Raises: MediaError as `opened`, and code "changed" if the file changed meanwhile.
+    """
+    with opened(root, ref) as fd:
+        digest = _hash(fd)
+        if stamp_of(os.fstat(fd)) != ref.stamp:
+            raise MediaError("The file was changed while it was being read.", code="changed")
+        return digest
+
+
+def read_small(root: str, ref: FileRef, most_bytes: int) -> bytes:
+    """Read a sidecar, at most one byte more than allowed so that the reader can tell. Raises: as `opened`."""
+    with opened(root, ref) as fd:
+        return os.pread(fd, most_bytes + 1, 0)
+
+
+def resolve_asset(root: str, folder: str, name: str) -> FileRef | None:
+    """Find an asset that a sidecar names: a regular file inside the inbox with no link on the way; None if not there.
+
+    Raises: MediaError with code "asset_outside_inbox" where a link leads out.
+    """
+    rel = os.path.normpath(os.path.join(folder, name))
+    path = os.path.join(root, rel)
+    if not os.path.lexists(path):
+        return None
+    if (
+        rel.startswith("..")
+        or os.path.isabs(rel)
+        or os.path.realpath(path) != os.path.join(os.path.realpath(root), rel)
+    ):
+        raise MediaError(
+            f"The asset {name} leads out of the inbox.",
+            code="asset_outside_inbox",
+            hint="Put the file itself into the inbox, best into a folder named _assets.",
+        )
+    found = os.stat(path, follow_symlinks=False)
+    return FileRef(rel, stamp_of(found)) if stat.S_ISREG(found.st_mode) else None
+
+
+def _hash(fd: int) -> str:
+    digest = hashlib.sha256()
+    offset = 0
+    while block := os.pread(fd, CHUNK_BYTES, offset):
+        digest.update(block)
+        offset += len(block)
+    return digest.hexdigest()
+
+
+def hash_file(path: str) -> str:
+    """Compute the SHA-256 of one of our own files. Raises: OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _hash(fd)
+    finally:
+        os.close(fd)
+
+
+# ---------------------------------------------------------------- planning
+
+
+def plan_name(root: str, folder: str, stem: str, suffix: str, *, also_taken: Sequence[str] = ()) -> str:
+    """Choose a free final path below `root`, making the folders on the way.
+
+    Raises: FolderError. Effects: makes folders. Repeat: safe.
+    """
+    place = os.path.join(root, folder) if folder else root
+    with _folder_errors(root):
+        os.makedirs(place, exist_ok=True)
+        return os.path.join(place, free_name(stem, suffix, [*os.listdir(place), *also_taken]))
+
+
+def plan_move(places: Places, target_root: str, rel: str) -> Plan:
+    """Choose where an original goes, under its own name if that is free. Raises: FolderError."""
+    folder, stem, suffix = split(rel)
+    return Plan(os.path.join(places.inbox, rel), plan_name(target_root, folder, stem, suffix))
+
+
+# ---------------------------------------------------------------- acting
+
+
+def publish(plan: Plan, job_id: str) -> bool:
+    """Copy a file of ours to its final name: it appears there whole or not at all.
+
+    Returns False if the name was taken by another file since it was planned: plan again. A file that is already there
+    with the planned content is ours, from before a kill. Raises: FolderError. Repeat: safe.
+    """
+    folder = os.path.dirname(plan.target)
+    with _folder_errors(folder):
+        if os.path.lexists(plan.target):
+            return _is_content(plan.target, plan.sha256)
+        temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
+        _copy(plan.source, temp, plan.sha256)
+        if not _rename_new(temp, plan.target):
+            os.unlink(temp)
+            return False
+        _sync_folder(folder)
+    return True
+
+
+def write_new(target: str, content: bytes, job_id: str) -> bool:
+    """Write a small file of ours whole under a new name; the same content already there counts as written.
+
+    Returns False if the name is taken by something else. Raises: FolderError. Repeat: safe.
+    """
+    folder = os.path.dirname(target)
+    with _folder_errors(folder):
+        if os.path.lexists(target):
+            return _is_content(target, hashlib.sha256(content).hexdigest())
+        temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
+        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with os.fdopen(fd, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        if not _rename_new(temp, target):
+            os.unlink(temp)
+            return False
+        _sync_folder(folder)
+    return True
+
+
+def remove_own(path: str, content: bytes) -> None:
+    """Remove a small file of ours, if it still is what we wrote. Raises: FolderError. Repeat: safe."""
+    with _folder_errors(os.path.dirname(path)):
+        if os.path.lexists(path) and _is_content(path, hashlib.sha256(content).hexdigest()):
+            os.unlink(path)
+
+
+MoveResult = Literal["moved", "changed", "gone", "taken"]
+
+
+def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
+    """Move a user's file to its planned name, but only if it still is the one that was read.
+
+    Across file systems: copy, verify, rename, only then remove the source. Returns "moved", "changed" (a new version
+    lies there: it stays), "gone" (removed, or moved before a kill) or "taken" (plan again). Raises: FolderError.
+    Repeat: safe.
+    """
+    folder = os.path.dirname(plan.target)
+    try:
+        found = os.stat(plan.source, follow_symlinks=False)
+    except FileNotFoundError:
+        return "gone"
+    if not stat.S_ISREG(found.st_mode) or stamp_of(found) != stamp:
+        return "changed"
+    with _folder_errors(folder):
+        if os.lstat(folder).st_dev == found.st_dev:
+            try:
+                if not _rename_new(plan.source, plan.target):
+                    return "taken"
+            except OSError as error:
+                if error.errno != errno.EXDEV:  # bind mounts share a device number and still refuse
+                    raise
+                return _move_across(plan, stamp, job_id)
+            if stamp_of(os.lstat(plan.target)) != stamp:
+                # Somebody saved a new version between the look and the rename: it is theirs, put it back.
+                _rename_new(plan.target, plan.source)
+                return "changed"
+            _sync_folder(folder)
+            _sync_folder(os.path.dirname(plan.source))
+            return "moved"
+        return _move_across(plan, stamp, job_id)
+
+
+def _move_across(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
+    folder = os.path.dirname(plan.target)
+    source_fd = os.open(plan.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(source_fd)
+        if stamp_of(found) != stamp:
+            return "changed"
+        digest = _hash(source_fd)
+        if os.path.lexists(plan.target):
+            if not _is_content(plan.target, digest):
+                return "taken"
+        else:
+            temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
+            _copy(plan.source, temp, digest)
+            os.utime(temp, ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.chmod(temp, stat.S_IMODE(found.st_mode))
+            if not _rename_new(temp, plan.target):
+                os.unlink(temp)
+                return "taken"
+            _sync_folder(folder)
+        if stamp_of(os.fstat(source_fd)) != stamp or stamp_of(os.lstat(plan.source)) != stamp:
+            os.unlink(plan.target)
+            return "changed"
+        os.unlink(plan.source)
+        return "moved"
+    finally:
+        os.close(source_fd)
+
+
+def delete_original(root: str, ref: FileRef) -> MoveResult:
+    """Delete a user's file because `originals = "delete"` asks for it, if it still is the one that was read."""
+    path = os.path.join(root, ref.rel)
+    if not os.path.lexists(path):
+        return "gone"
+    if not is_unchanged(root, ref):
+        return "changed"
+    with _folder_errors(os.path.dirname(path)):
+        os.unlink(path)
+    return "moved"
+
+
+def sweep(root: str, job_ids: Sequence[str] | None = None) -> int:
+    """Remove half-written files of ours below a folder, left by a kill; return how many. Repeat: safe."""
+    removed = 0
+    for folder, _folders, files in os.walk(root):
+        for name in files:
+            if name.startswith(TEMP_PREFIX) and name.endswith(".tmp"):
+                job_id = name[len(TEMP_PREFIX) : -len(".tmp")]
+                if job_ids is None or job_id in job_ids:
+                    os.unlink(os.path.join(folder, name))
+                    removed += 1
+    return removed
+
+
+# ---------------------------------------------------------------- the small moves
+
+
+def _copy(source: str, temp: str, sha256: str) -> None:
+    digest = hashlib.sha256()
+    source_fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        target_fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            while block := os.read(source_fd, CHUNK_BYTES):
+                digest.update(block)
+                view = memoryview(block)
+                while view:
+                    view = view[os.write(target_fd, view) :]
+            os.fsync(target_fd)
+            if digest.hexdigest() != sha256 or _hash(target_fd) != sha256:
+                raise OSError(errno.EIO, "the copy differs from its source")
+        finally:
+            os.close(target_fd)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temp)
+        raise
+    finally:
+        os.close(source_fd)
+
+
+def _is_content(path: str, sha256: str) -> bool:
+    found = os.stat(path, follow_symlinks=False)
+    return stat.S_ISREG(found.st_mode) and hash_file(path) == sha256
+
+
+_RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
+
+
+def _rename_new(source: str, target: str) -> bool:
+    """Rename without ever replacing; False if the target exists."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        if renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+            return True
+        code = ctypes.get_errno()
+        if code == errno.EEXIST:
+            return False
+        if code not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise OSError(code, os.strerror(code), target)
+    # File systems without the flag (some network and FUSE ones): look, then rename.
+    if os.path.lexists(target):
+        return False
+    os.rename(source, target)
+    return True
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _folder_errors(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise FolderError(
+                f"The disk of {folder} is full.", code="disk_full", hint="Free some space; it goes on by itself then."
+            ) from error
+        raise FolderError(
+            f"The folder {folder} cannot be used: {error.strerror}.",
+            code="outbox_unavailable",
+            hint="Mount it, or give the daemon's user the right to write there; it goes on by itself then.",
+        ) from error

@@ -1,0 +1,153 @@
+"""The whole way of a dropped file, told once: accept it, then run its job from session to archive.
+
+Touches: through the rooms below it everything that the product touches.
+"""
+
+from __future__ import annotations
+
+from nemo_watch.errors import MediaError, NemoWatchError
+from nemo_watch.model import Drop, Failure, Job
+from nemo_watch.pipeline.accepting import enter_drop
+from nemo_watch.pipeline.editing import RejectedError, edit, ensure_session, remember_draft, upload_files
+from nemo_watch.pipeline.ending import archive, deliver, reject
+from nemo_watch.pipeline.exporting import download, render
+from nemo_watch.pipeline.house import (
+    EndedError,
+    House,
+    InboxRules,
+    Patience,
+    Progress,
+    StepAsideError,
+    chance,
+    later,
+    log,
+    now,
+    paid_so_far,
+)
+from nemo_watch.pipeline.reusing import reused_source, take_over
+from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
+
+__all__ = ["House", "InboxRules", "Patience", "Progress", "accept", "run_job"]
+
+
+async def accept(house: House, drop: Drop) -> None:
+    """Turn a whole file with a settled instruction into a job in the ledger.
+
+    A file that changed or vanished meanwhile is given back to the intake. Raises: LedgerError. Repeat: safe, the job id
+    is made from the content.
+    """
+    try:
+        job = await enter_drop(house, drop)
+    except MediaError as error:
+        if error.code not in ("changed", "gone"):
+            raise
+        house.on_release(drop.inbox, drop.clip.rel)
+        return
+    log.info("job.entered", job=job.job_id, inbox=drop.inbox, file=drop.clip.rel)
+    house.on_enter()
+
+
+async def run_job(house: House, job: Job) -> None:
+    """Take a job as far as it goes now: to its end, to a wait, or to a hold; every step is in the ledger.
+
+    Raises: LedgerError, and whatever is a bug. Effects: paid calls, each behind its fence. Repeat: safe.
+    """
+    await house.ledger.update(job.job_id, active=True, state="ready", reason="", sentence="", next_try_at=None)
+    try:
+        if job.failure is not None:
+            await reject(house, job, job.failure)
+        else:
+            await _whole_way(house, job)
+    except StepAsideError as aside:
+        await _wait(house, job, aside.after_s, aside.reason, aside.sentence)
+    except EndedError:
+        log.info("job.released", job=job.job_id, file=job.clip.rel)
+    except RejectedError as rejected:
+        await _reject(house, job, rejected.failure)
+    except NemoWatchError as error:
+        await _after(house, job, error)
+    finally:
+        house.progress.pop(job.job_id, None)
+        await house.ledger.update(job.job_id, active=False)
+
+
+async def _whole_way(house: House, job: Job) -> None:
+    if job.reuses:
+        source = await reused_source(house, job)
+        if await take_over(house, job, source):
+            return
+        session, draft = source.session, source.draft
+    else:
+        session = await ensure_session(house, job)
+        await upload_files(house, job, session)
+        for number, message in enumerate(job.work.messages, start=1):
+            await edit(house, job, session, number, message)
+        draft = await remember_draft(house, job, session)
+    for number, export in enumerate(job.work.exports, start=1):
+        while True:
+            made = await render(house, job, session, draft, number, export)
+            if await download(house, job, number, made):
+                break
+    await deliver(house, job, session, draft)
+    await archive(house, job)
+
+
+async def _after(house: House, job: Job, error: NemoWatchError) -> None:
+    """Do what the policy says about a failure."""
+    if isinstance(error, MediaError) and error.code in ("changed", "gone"):
+        await _release(house, job, error)
+        return
+    fresh = await house.ledger.job(job.job_id) or job
+    first_failed_at = fresh.first_failed_at or now()
+    until = getattr(error, "until", None)
+    verdict = after_failure(
+        error,
+        Situation(
+            step=fresh.step,
+            paid=await paid_so_far(house.ledger, job),
+            attempts=fresh.attempts,
+            failing_s=(now() - first_failed_at).total_seconds(),
+            give_up_after_s=house.patience.give_up_after_s,
+            chance=chance(),
+            until_s=None if until is None else max(0.0, (until - now()).total_seconds()),
+        ),
+    )
+    match verdict:
+        case Again(after_s, sentence, anew):
+            if anew:
+                names = [step.name for step in await house.ledger.steps(job.job_id)]
+                await house.ledger.clear(job.job_id, *(n for n in names if n.startswith(("session", "upload"))))
+            await house.ledger.update(job.job_id, attempts=fresh.attempts + 1, first_failed_at=first_failed_at)
+            await _wait(house, job, after_s, "retry", sentence)
+        case Hold(reason, sentence, look_after_s, account, link):
+            if account:
+                await house.ledger.hold(reason, sentence, link, later(look_after_s))
+            next_try_at = None if account else later(look_after_s)
+            await house.ledger.update(
+                job.job_id, state="held", reason=reason, sentence=sentence, next_try_at=next_try_at
+            )
+            log.warning("job.held", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence)
+        case Reject(failure):
+            await _reject(house, job, failure)
+
+
+async def _reject(house: House, job: Job, failure: Failure) -> None:
+    # First the verdict, then the move: if the rejects folder is away, only the move waits for it.
+    await house.ledger.update(job.job_id, failure=failure)
+    try:
+        await reject(house, job, failure)
+    except NemoWatchError as error:
+        await _after(house, job, error)
+
+
+async def _release(house: House, job: Job, error: MediaError) -> None:
+    """Give the file back to the intake, as nothing was paid for it yet."""
+    await house.ledger.release(job.job_id, error.message)
+    house.on_release(job.inbox, job.clip.rel)
+    log.info("job.released", job=job.job_id, file=job.clip.rel, why=error.message)
+
+
+async def _wait(house: House, job: Job, after_s: float, reason: str, sentence: str) -> None:
+    await house.ledger.update(job.job_id, state="waiting", reason=reason, sentence=sentence, next_try_at=later(after_s))
+    event = log.warning if reason == "retry" else log.debug
+    event("job.waiting", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence, after_s=round(after_s, 1))

@@ -1,0 +1,192 @@
+"""The first step: read the instruction, take the fingerprint, and find out whether this work is known.
+
+Touches: the inbox (reading only) and the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from nemo_watch import folders, routing, sidecar
+from nemo_watch.errors import MediaError, SidecarError
+from nemo_watch.folders.names import split
+from nemo_watch.model import Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
+from nemo_watch.pipeline.house import House, InboxRules, log, now
+
+SIDECAR_MOST_BYTES = 64 * 1024
+
+
+async def enter_drop(house: House, drop: Drop) -> Job:
+    """Make a job of a drop and enter it in the ledger, or wake the job that already stands for this work.
+
+    Raises: MediaError with code "changed" or "gone" if the file is not what it was; LedgerError. Repeat: safe.
+    """
+    rules = house.inboxes[drop.inbox]
+    if drop.refusal is not None:
+        return await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)
+    try:
+        instructions = await _read_instructions(rules, drop)
+        work = await _plan_work(rules, drop, instructions)
+    except SidecarError as error:
+        failure = Failure(error.code, error.message, error.hint, line=error.line, column=error.column, step="sidecar")
+        return await _enter_refused(house, drop, _bare_work(rules, drop), failure)
+    except MediaError as error:
+        if error.code in ("changed", "gone"):
+            raise
+        return await _enter_refused(
+            house, drop, _bare_work(rules, drop), Failure(error.code, error.message, error.hint, step="fingerprint")
+        )
+    try:
+        sha256 = await rules.call(folders.fingerprint, rules.places.inbox, drop.clip)
+        extras = [
+            await rules.call(folders.fingerprint, rules.places.inbox, ref) for ref in (*work.companions, *work.assets)
+        ]
+    except MediaError as error:
+        if error.code in ("changed", "gone"):
+            raise
+        return await _enter_refused(
+            house, drop, work, Failure(error.code, error.message, error.hint, step="fingerprint")
+        )
+    edit_id = make_edit_id(house.backend_key, [sha256, *sorted(extras)], work)
+    return await _enter(house, drop, work, edit_id, sha256, instructions)
+
+
+def make_edit_id(backend: str, contents: list[str], work: Work) -> str:
+    """Compute what makes two drops the same paid work. Source: product.md 4.2."""
+    identity = json.dumps([backend, contents, list(work.messages), work.language])
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+async def _read_instructions(rules: InboxRules, drop: Drop) -> Instructions:
+    if drop.sidecar is None:
+        return Instructions(steps=(rules.instruction,))
+    data = await rules.call(folders.read_small, rules.places.inbox, drop.sidecar, SIDECAR_MOST_BYTES)
+    return sidecar.parse(data, drop.sidecar.rel.rpartition("/")[2])
+
+
+async def _plan_work(rules: InboxRules, drop: Drop, instructions: Instructions) -> Work:
+    routed = routing.route(instructions.steps, instructions.exports)
+    if routed.questions and not routed.messages:
+        raise SidecarError(
+            "The instruction only asks for credits or status, there is nothing to do with the clip.",
+            hint="Write what is to be done with the clip; questions go into a file named NAME.ask.txt.",
+        )
+    folder, stem, _suffix = split(drop.clip.rel)
+    assets: list[FileRef] = []
+    for name in instructions.assets:
+        ref = await rules.call(folders.resolve_asset, rules.places.inbox, folder, name)
+        if ref is None:
+            raise MediaError(
+                f"The asset {name} is not there.",
+                code="asset_missing",
+                hint="Put it beside the instruction file, then put the clip back into the inbox.",
+            )
+        assets.append(ref)
+    return Work(
+        messages=routed.messages or (routing.PLACE_MESSAGE,),
+        exports=routed.exports or (Export(),),
+        language=instructions.language or rules.language,
+        skill=instructions.skill or rules.skill,
+        title=instructions.title or stem,
+        originals=sidecar.gentler(rules.originals, instructions.originals),
+        duplicates=instructions.duplicates or rules.duplicates,
+        instruction="\n---\n".join(instructions.steps),
+        source=drop.source,
+        sidecar=drop.sidecar,
+        companions=drop.companions,
+        assets=tuple(assets),
+        notes=routed.notes,
+    )
+
+
+def _bare_work(rules: InboxRules, drop: Drop) -> Work:
+    return Work(
+        messages=(),
+        exports=(),
+        language=rules.language,
+        skill=rules.skill,
+        title=split(drop.clip.rel)[1],
+        originals=rules.originals,
+        source=drop.source,
+        sidecar=drop.sidecar,
+        companions=drop.companions,
+    )
+
+
+async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure) -> Job:
+    """Enter a drop that can only be rejected: its identity is the file, as its content may not be readable."""
+    stamp = drop.clip.stamp
+    identity = json.dumps([drop.inbox, drop.clip.rel, stamp.size_bytes, stamp.mtime_ns, failure.code])
+    edit_id = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    job = _job(drop, work, edit_id, f"{edit_id}-1", "", failure=failure)
+    known = await house.ledger.enter(job)
+    if known.state not in ("ready", "waiting", "held"):
+        await house.ledger.reopen(job.job_id, drop.inbox, drop.clip, work, failure)
+    return job
+
+
+async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str, instructions: Instructions) -> Job:
+    """Enter a job, or find the one that this work already has. Source: product.md 4.2."""
+    runs = [job for job in await house.ledger.jobs_of_edit(edit_id) if not job.reuses]
+    fresh = _job(drop, work, edit_id, f"{edit_id}-{len(runs) + 1}", sha256, instructions=instructions)
+    if not runs:
+        return await house.ledger.enter(fresh)
+    paying = runs[-1]
+    if paying.state in ("rejected", "cancelled"):
+        await house.ledger.reopen(paying.job_id, drop.inbox, drop.clip, work)
+        return replace(fresh, job_id=paying.job_id)
+    if paying.state != "delivered":
+        owner = house.inboxes.get(paying.inbox)
+        same_place = (paying.inbox, paying.clip.rel) == (drop.inbox, drop.clip.rel)
+        if same_place or owner is None or not await owner.call(folders.is_unchanged, owner.places.inbox, paying.clip):
+            # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
+            await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip)
+            return paying
+    match work.duplicates:
+        case "process":
+            return await house.ledger.enter(fresh)
+        case "reject":
+            failure = Failure(
+                "duplicate",
+                f"The same clip with the same instruction was already given as job {paying.job_id}.",
+                'Change the instruction, or allow it with duplicates = "reuse" or "process".',
+            )
+            return await _enter_refused(house, drop, work, failure)
+        case "reuse":
+            log.info("job.reuses", job=paying.job_id, file=drop.clip.rel)
+            others = len(await house.ledger.jobs_of_edit(edit_id)) - len(runs)
+            job_id = f"{paying.job_id}.{others + 1}"
+            return await house.ledger.enter(replace(fresh, job_id=job_id, reuses=paying.job_id))
+
+
+def _job(
+    drop: Drop,
+    work: Work,
+    edit_id: str,
+    job_id: str,
+    sha256: str,
+    *,
+    instructions: Instructions | None = None,
+    failure: Failure | None = None,
+) -> Job:
+    moment = now()
+    not_before_at = instructions.not_before_at if instructions else None
+    state: JobState = "waiting" if not_before_at is not None and not_before_at > moment else "ready"
+    return Job(
+        job_id=job_id,
+        edit_id=edit_id,
+        inbox=drop.inbox,
+        clip=drop.clip,
+        sha256=sha256,
+        work=work,
+        state=state,
+        priority=instructions.priority if instructions else 0,
+        created_at=moment,
+        updated_at=moment,
+        reason="not_before" if state == "waiting" else "",
+        sentence=f"It waits for {not_before_at:%Y-%m-%d %H:%M %Z}, as its sidecar says." if state == "waiting" else "",
+        next_try_at=not_before_at if state == "waiting" else None,
+        failure=failure,
+    )

@@ -1,0 +1,306 @@
+"""Session, uploads and edit messages: the paid part, each message behind its fence.
+
+Touches: the inbox (reading), the backend, the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from nemo_watch import folders, policy, reply
+from nemo_watch.client import MIME_TYPES, UploadSource
+from nemo_watch.errors import CloudError, MediaError, NemoWatchError, RefusedError
+from nemo_watch.folders.names import split
+from nemo_watch.model import FileRef, Job, Json, Session, SessionState, Step, Turn
+from nemo_watch.pipeline.house import House, InboxRules, StepAsideError, later, log, now, paid_so_far
+
+
+class RejectedError(NemoWatchError):
+    """The job ends here, with this failure."""
+
+    def __init__(self, failure: policy.Failure) -> None:
+        super().__init__(failure.message, code=failure.code, hint=failure.action)
+        self.failure = failure
+
+
+async def ensure_session(house: House, job: Job) -> Session:
+    """Open the job's session, or find the one it has. Free. Repeat: safe, at worst an empty session stays behind."""
+    known = await house.recorded(job, "session")
+    if known is not None:
+        return Session(known["session_id"], known["task_id"], known["user_id"])
+    house.show(job, "session")
+    await refuse_while_held(house, job)
+    await _see_that_nothing_changed(house, job)
+    session = await house.client.open_session(job.work.title, job.work.language, house.skill(job))
+    await house.done(job, "session", {**asdict(session), "credits_before": await read_credits(house, job)})
+    return session
+
+
+async def read_credits(house: House, job: Job) -> float | None:
+    """Read the balance for the report; None if it cannot be read now, which must not stop a job."""
+    try:
+        return (await house.client.balance(house.skill(job))).available
+    except CloudError as error:
+        log.info("credits.unread", job=job.job_id, why=error.message)
+        return None
+
+
+async def refuse_while_held(house: House, job: Job) -> None:
+    """Begin nothing that leads to a payment while all paid work is held.
+
+    Raises: RefusedError with the code of the hold, which makes this job held as well.
+    """
+    for hold in await house.ledger.holds():
+        code = {"credits": "2001", "token": "1001", "token_quota": "token_quota"}.get(hold.reason, hold.reason)
+        raise RefusedError(hold.sentence, code=code, refused=True, until=hold.look_at, link=hold.link)
+
+
+async def _see_that_nothing_changed(house: House, job: Job) -> None:
+    """Before the first paid step: a changed clip or instruction is a new drop, nothing was paid for this one."""
+    rules = house.rules(job)
+    root = rules.places.inbox
+    for ref in (job.clip, *((job.work.sidecar,) if job.work.sidecar else ())):
+        if not await rules.call(folders.is_unchanged, root, ref):
+            there = await rules.call(os.path.lexists, os.path.join(root, ref.rel))
+            code, what = ("changed", "was changed") if there else ("gone", "was removed")
+            raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=code)
+
+
+# ---------------------------------------------------------------- uploads
+
+
+async def upload_files(house: House, job: Job, session: Session) -> None:
+    """Upload the clip, its assets and its subtitles, one by one. Free. Repeat: safe, what is there is not sent again."""
+    for number, ref in enumerate((job.clip, *job.work.assets, *job.work.companions)):
+        name = f"upload-{number}"
+        if await house.recorded(job, name) is not None:
+            continue
+        try:
+            await _upload(house, job, session, name, ref)
+        except CloudError as error:
+            if error.code != "4001" or ref not in job.work.companions:
+                raise
+            note = f"The backend does not take subtitles; {folders.last_part(ref.rel)} was left out."
+            await house.done(job, name, {"refused": note})
+
+
+async def _upload(house: House, job: Job, session: Session, name: str, ref: FileRef) -> None:
+    rules = house.rules(job)
+    filename = folders.last_part(ref.rel)
+    started = await house.ledger.step(job.job_id, name)
+    if started is not None and await _arrived(house, job, session, filename):
+        await house.done(job, name, {"filename": filename, "adopted": True})
+        return
+    await house.ledger.intend(job.job_id, name, house.token, {"filename": filename})
+    house.show(job, name, 0.0)
+
+    def on_progress(sent: int, total: int) -> None:
+        house.show(job, name, sent / total if total else None)
+
+    suffix = split(filename)[2].lower().lstrip(".")
+    with await rules.call(_hold_open, rules.places.inbox, ref) as file:
+
+        async def read(offset: int, count: int) -> bytes:
+            return await rules.call(os.pread, file.fd, count, offset)
+
+        source = UploadSource(filename, ref.stamp.size_bytes, MIME_TYPES.get(suffix, "application/octet-stream"), read)
+        uploaded = await house.client.upload(session.session_id, source, house.skill(job), on_progress)
+        still = await rules.call(folders.is_unchanged, rules.places.inbox, ref)
+    if ref == job.clip and (uploaded.sent_sha256 != job.sha256 or not still):
+        # What was sent is not what was judged whole: nothing is paid yet, so this file starts again from the beginning.
+        raise MediaError("The file was changed while it was uploaded.", code="changed")
+    await house.done(job, name, {"filename": filename, "sha256": uploaded.sent_sha256})
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """A descriptor that is closed with its block."""
+
+    fd: int
+
+    def __enter__(self) -> _OpenFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+
+def _hold_open(root: str, ref: FileRef) -> _OpenFile:
+    with folders.opened(root, ref) as fd:
+        return _OpenFile(os.dup(fd))
+
+
+async def _arrived(house: House, job: Job, session: Session, filename: str) -> bool:
+    """After a doubt: is the asset already in the session? Source: contract.md 5, Retry."""
+    state = await house.client.state(session.session_id, house.skill(job))
+    return any(isinstance(info, dict) and info.get("filename") == filename for info in state.video_infos)
+
+
+# ---------------------------------------------------------------- edit messages
+
+
+async def edit(house: House, job: Job, session: Session, number: int, message: str) -> None:
+    """Send one message, at most once, and record what it did.
+
+    The intent with the state before is durable before the first byte goes out. A complete refusal takes it back;
+    anything else that is not a clean end is decided by looking at the state, never by sending again.
+    Raises: CloudError, RejectedError, StepAsideError. Repeat: safe. Source: product.md 4.3, contract.md 6.6, 6.7.
+    """
+    name = f"edit-{number}"
+    step = await house.ledger.step(job.job_id, name)
+    if step is not None and step.state == "done":
+        return
+    if step is None:
+        await refuse_while_held(house, job)
+        if number == 1:
+            await _see_that_nothing_changed(house, job)
+        before = await house.client.state(session.session_id, house.skill(job))
+        if house.stopping:
+            raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
+        turn = await _say(house, job, session, name, message, before)
+        if turn is not None and await _settled(house, job, session, name, before, turn):
+            return
+        step = await house.ledger.step(job.job_id, name)
+        if step is None:
+            raise RuntimeError(f"the fence of {name} of {job.job_id} is gone")
+    await _look(house, job, session, step)
+
+
+async def _say(house: House, job: Job, session: Session, name: str, message: str, before: SessionState) -> Turn | None:
+    """Raise the fence and send; None if nobody can say whether the message was accepted."""
+    house.show(job, name, detail=message)
+    alone = not house.paying
+    house.paying.add(job.job_id)
+    house.paid_calls += 1
+    calls = house.paid_calls
+    try:
+        await house.ledger.intend(
+            job.job_id, name, house.token, {"before": _state_to_json(before), "looks": [], "message": message}
+        )
+        turn = await house.client.say(
+            session.session_id,
+            message,
+            house.skill(job),
+            lambda text: house.show(job, name, detail=text or message),
+        )
+    except CloudError as error:
+        if error.refused:
+            await house.ledger.clear(job.job_id, name)
+            raise
+        log.warning("edit.doubt", job=job.job_id, step=name, why=error.message)
+        return None
+    finally:
+        house.paying.discard(job.job_id)
+        if not alone or house.paid_calls != calls:
+            house.overlapped.add(job.job_id)
+    if not turn.ended:
+        log.warning("edit.doubt", job=job.job_id, step=name, why="The stream broke off.")
+        return None
+    return turn
+
+
+async def _settled(house: House, job: Job, session: Session, name: str, before: SessionState, turn: Turn) -> bool:
+    """After a stream that ended: see what it changed. False if it must be treated as a doubt."""
+    digest = reply.state_digest(before)
+    after = before
+    for pause_s in house.patience.settle_reads_s:
+        await asyncio.sleep(pause_s)
+        after = await house.client.state(session.session_id, house.skill(job))
+        if reply.state_digest(after) != digest or (turn.text and not turn.error_code):
+            break
+    changed = reply.state_digest(after) != digest
+    if changed or (turn.text and not turn.error_code and not turn.error_message):
+        await _record(house, job, name, before, after, turn.text)
+        return True
+    if turn.error_code == "2001":
+        # The turn itself said that there are no credits, and nothing changed: that is a refusal, not a doubt.
+        await house.ledger.clear(job.job_id, name)
+        raise RefusedError(
+            "The account has no credits left.", code="2001", hint="Top up the account; it goes on by itself then."
+        )
+    log.warning("edit.doubt", job=job.job_id, step=name, why=turn.error_message or "No text and no change.")
+    return False
+
+
+async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, text: str) -> None:
+    changed = reply.state_digest(after) != reply.state_digest(before)
+    summary = reply.what_changed(before, after) if changed else ""
+    data: Json = {"changed": changed, "text": reply.plain_words(text) or summary, "summary": summary}
+    log.info("edit.done", job=job.job_id, step=name, changed=changed)
+    await house.done(job, name, data)
+
+
+async def _look(house: House, job: Job, session: Session, step: Step) -> None:
+    """Decide a doubt by the state alone: changed and two looks agree, or five looks and nothing. Repeat: safe."""
+    waits = house.patience.looks_s
+    looks: list[str] = list(step.data.get("looks", []))
+    due_at = step.data.get("look_at")
+    if due_at is None:
+        await _plan_look(house, job, step, looks, waits[0])
+    wait_s = (datetime.fromisoformat(str(due_at)) - now()).total_seconds()
+    if wait_s > 0:
+        raise _look_later(wait_s)
+    house.show(job, f"{step.name}: looking")
+    before = _state_from_json(step.data["before"])
+    state = await house.client.state(session.session_id, house.skill(job))
+    digest = reply.state_digest(state)
+    looks.append(digest)
+    if digest != reply.state_digest(before) and len(looks) > 1 and looks[-2] == digest:
+        await _record(house, job, step.name, before, state, "")
+        return
+    if len(looks) >= len(waits) and digest == reply.state_digest(before):
+        # Put back into the inbox later, the job looks again from the first look on.
+        await house.ledger.intend(job.job_id, step.name, step.token, {**step.data, "looks": [], "look_at": None})
+        raise RejectedError(policy.edit_no_effect(step.name, job.job_id))
+    await _plan_look(house, job, step, looks, waits[min(len(looks), len(waits) - 1)])
+
+
+async def _plan_look(house: House, job: Job, step: Step, looks: list[str], wait_s: float) -> None:
+    data = {**step.data, "looks": looks, "look_at": later(wait_s).isoformat()}
+    await house.ledger.intend(job.job_id, step.name, step.token, data)
+    raise _look_later(wait_s)
+
+
+def _look_later(wait_s: float) -> StepAsideError:
+    return StepAsideError(
+        wait_s,
+        "looking",
+        "The answer to the edit message was lost; the session is looked at again, the message is not sent twice.",
+    )
+
+
+def _state_to_json(state: SessionState) -> Json:
+    return {
+        "draft": state.draft,
+        "video_infos": list(state.video_infos),
+        "generated_media": state.generated_media,
+        "canvas_config": state.canvas_config,
+    }
+
+
+def _state_from_json(data: Json) -> SessionState:
+    return SessionState(data["draft"], tuple(data["video_infos"]), data["generated_media"], data["canvas_config"])
+
+
+# ---------------------------------------------------------------- the draft
+
+
+async def remember_draft(house: House, job: Job, session: Session) -> Json:
+    """Read the draft that the edits left and keep it: it is what is rendered, now and for any later export.
+
+    Raises: RejectedError with `no_edit_made` if the turns changed nothing that can be exported. Repeat: safe.
+    """
+    known = await house.recorded(job, "draft")
+    if known is not None:
+        draft: Json = known["draft"]
+        return draft
+    state = await house.client.state(session.session_id, house.skill(job))
+    steps = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("edit-") and s.state == "done"]
+    if not reply.exportable(state.draft) or not any(s.data.get("changed") for s in steps):
+        words = " ".join(str(s.data["text"]) for s in steps if s.data.get("text"))
+        raise RejectedError(policy.no_edit_made(steps[-1].name if steps else "edit", words))
+    await house.done(job, "draft", {"draft": state.draft, "timeline": reply.timeline_summary(state.draft)})
+    return state.draft

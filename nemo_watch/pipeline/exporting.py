@@ -1,0 +1,202 @@
+"""Render and download: free, but never twice for nothing, and never lost.
+
+Touches: the backend, the spool, the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import datetime
+
+from nemo_watch import folders, policy
+from nemo_watch.errors import CloudError, MediaError
+from nemo_watch.model import Export, Job, Json, RenderStatus, Session
+from nemo_watch.pipeline.editing import RejectedError
+from nemo_watch.pipeline.house import House, StepAsideError, log, now
+
+MOST_RENDERS = 2
+"""One render, and one more if it fails, is forgotten by the backend, or gives a damaged file."""
+
+EMPTY_COMPLETIONS = 3
+"""How often a finished render without a URL is asked for again before the fallback is used (contract.md 8.2)."""
+
+
+async def render(house: House, job: Job, session: Session, draft: Json, number: int, export: Export) -> Json:
+    """Have one export made; the render's id is durable before it is submitted, and asked for again after a doubt.
+
+    Returns the finished step's data (`render_id`, `url`, ...). Raises: CloudError, RejectedError, StepAsideError.
+    Repeat: safe; a second id is used at most once. Source: contract.md 8, product.md 9.
+    """
+    name = f"render-{number}"
+    step = await house.ledger.step(job.job_id, name)
+    if step is not None and step.state == "done":
+        return step.data
+    house.show(job, name, 0.0)
+    data: Json = dict(step.data) if step is not None else _first_render()
+    if step is None:
+        await house.ledger.intend(job.job_id, name, house.token, data)
+    if not data["acknowledged"]:
+        status = await _submit_or_find(house, job, session, draft, export, name, data, again=step is not None)
+    else:
+        status = await _ask(house, job, data["render_id"])
+    if status is None or status.state in ("failed", "cancelled"):
+        reason = status.error if status is not None else "the backend does not know its id any more"
+        await _another_render(house, job, name, data, reason)
+    if status.state != "completed":
+        await _wait_for(house, job, name, data, status)
+    if not status.url and data["empty"] + 1 < EMPTY_COMPLETIONS:
+        await house.ledger.intend(job.job_id, name, house.token, {**data, "empty": data["empty"] + 1})
+        raise _poll_later(house, data, 100.0)
+    data |= {"url": status.url, "duration_s": status.duration_s, "size_bytes": status.size_bytes}
+    await house.done(job, name, data)
+    return data
+
+
+def _first_render() -> Json:
+    render_id = f"render_{uuid.uuid4()}"
+    return {"render_id": render_id, "ids": [render_id], "acknowledged": False, "empty": 0, "bad": 0}
+
+
+async def _submit_or_find(
+    house: House, job: Job, session: Session, draft: Json, export: Export, name: str, data: Json, *, again: bool
+) -> RenderStatus:
+    """Submit a render; if it may have been submitted before, ask for its id first.
+
+    An id that the backend does not know was never accepted, so the same id is submitted: no second render can come of
+    it even if the first request is still on its way.
+    """
+    status = await _ask(house, job, data["render_id"]) if again else None
+    if status is None:
+        try:
+            status = await house.client.submit_render(
+                data["render_id"], session.session_id, draft, export, house.skill(job)
+            )
+        except CloudError as error:
+            if not error.refused:
+                raise
+            status = await _ask(house, job, data["render_id"]) if "duplicate" in error.message.lower() else None
+            if status is None:
+                if len(data["ids"]) == 1:
+                    await house.ledger.clear(job.job_id, name)
+                raise
+    data |= {"acknowledged": True, "submitted_at": now().isoformat()}
+    await house.ledger.intend(job.job_id, name, house.token, data)
+    log.info("render.submitted", job=job.job_id, step=name, render=data["render_id"])
+    return status
+
+
+async def _ask(house: House, job: Job, render_id: str) -> RenderStatus | None:
+    """Ask for a render; None if the backend does not know it."""
+    try:
+        return await house.client.render_status(render_id, house.skill(job))
+    except CloudError as error:
+        if error.code == "404" or error.status == 404:
+            return None
+        raise
+
+
+async def _another_render(house: House, job: Job, name: str, data: Json, reason: str) -> None:
+    """Plan one more render under a new id, or reject. Never returns."""
+    if len(data["ids"]) >= MOST_RENDERS:
+        # The next time the file is put back, it may be tried anew.
+        await house.ledger.clear(job.job_id, name)
+        raise RejectedError(policy.render_failed(name, reason))
+    fresh = _first_render()
+    fresh |= {"ids": [*data["ids"], fresh["render_id"]], "bad": data["bad"]}
+    await house.ledger.intend(job.job_id, name, house.token, fresh)
+    log.warning("render.again", job=job.job_id, step=name, why=reason, render=fresh["render_id"])
+    raise StepAsideError(0.0, "retry", f"The export failed ({reason}); it is made once more.")
+
+
+async def _wait_for(house: House, job: Job, name: str, data: Json, status: RenderStatus) -> None:
+    """Leave the worker to others until the next poll. Never returns."""
+    waited_s = _waited_s(data)
+    if waited_s >= house.patience.give_up_after_s:
+        raise RejectedError(policy.render_timeout(name, data["render_id"]))
+    await house.ledger.update(job.job_id, step=name, progress=status.progress)
+    raise _poll_later(house, data, status.progress)
+
+
+def _poll_later(house: House, data: Json, progress: float) -> StepAsideError:
+    patience = house.patience
+    waited_s = _waited_s(data)
+    if waited_s < patience.first_poll_s:
+        after_s = min(patience.first_poll_s, patience.render_poll_s)
+    elif waited_s < patience.slow_after_s:
+        after_s = patience.render_poll_s
+    else:
+        after_s = max(patience.render_poll_s, patience.slow_poll_s)
+    return StepAsideError(after_s, "render", f"The export is being made ({progress:.0f} %).")
+
+
+def _waited_s(data: Json) -> float:
+    return (now() - datetime.fromisoformat(data["submitted_at"])).total_seconds()
+
+
+# ---------------------------------------------------------------- download
+
+
+async def download(house: House, job: Job, number: int, made: Json) -> bool:
+    """Fetch one result into the spool and see that it is whole and opens.
+
+    Returns False if the bytes stayed bad and the export has to be made once more. Raises: CloudError, RejectedError,
+    FolderError. Repeat: safe; a partial download goes on where it was. Source: contract.md 8.3, product.md 9.
+    """
+    name, rendering = f"download-{number}", f"render-{number}"
+    path = os.path.join(house.spool, job.job_id, f"{number}.mp4")
+    known = await house.recorded(job, name)
+    if known is not None and os.path.exists(path) and os.path.getsize(path) == known["size_bytes"]:
+        return True
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    house.show(job, name, 0.0)
+
+    def on_progress(got: int, total: int) -> None:
+        house.show(job, name, got / total if total else None)
+
+    part = path + ".part"
+    try:
+        await _fetch(house, job, made, part, on_progress)
+        info = await house.verify(part, made["duration_s"] or None, made["size_bytes"] or None)
+    except MediaError as error:
+        return await _bad_bytes(house, job, name, rendering, made, part, error)
+    os.replace(part, path)
+    digest = await house.rules(job).call(folders.hash_file, path)
+    size_bytes = os.path.getsize(path)
+    data = {"path": path, "sha256": digest, "size_bytes": size_bytes, "duration_s": info.duration_ms / 1000}
+    await house.done(job, name, data)
+    log.info("download.done", job=job.job_id, step=name, size_bytes=size_bytes)
+    return True
+
+
+async def _fetch(house: House, job: Job, made: Json, part: str, on_progress: object) -> None:
+    """Take the URL first; the backend's own download route if the URL is missing, refused or gave bad bytes before."""
+    if made["url"] and made["bad"] < 2:
+        try:
+            await house.client.download(made["url"], part, on_progress=on_progress)
+            return
+        except CloudError as error:
+            if not 400 <= error.status < 500:
+                raise
+            log.warning("download.fallback", job=job.job_id, why=error.message)
+    await house.client.download_fallback(made["render_id"], part, house.skill(job), on_progress=on_progress)
+
+
+async def _bad_bytes(
+    house: House, job: Job, name: str, rendering: str, made: Json, part: str, error: MediaError
+) -> bool:
+    """Count a damaged download: again, then the fallback, then one more render, then reject."""
+    if os.path.exists(part):
+        os.unlink(part)
+    bad = made["bad"] + 1
+    made = {**made, "bad": bad}
+    log.warning("download.bad", job=job.job_id, step=name, times=bad, why=error.message)
+    if bad < 3:
+        await house.ledger.done(job.job_id, rendering, house.token, made)
+        raise StepAsideError(0.0, "retry", f"The result came damaged ({error.message}); it is fetched again.")
+    if len(made["ids"]) >= MOST_RENDERS:
+        await house.ledger.clear(job.job_id, rendering)
+        raise RejectedError(policy.download_corrupt(name, error.message))
+    fresh = _first_render()
+    await house.ledger.intend(job.job_id, rendering, house.token, fresh | {"ids": [*made["ids"], fresh["render_id"]]})
+    return False

@@ -1,0 +1,172 @@
+"""What every step of the pipeline needs: the rooms it calls, the inbox it works for, and how it steps aside.
+
+Touches: the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from nemo_watch.client import Client
+from nemo_watch.folders import Places
+from nemo_watch.ledger import Ledger
+from nemo_watch.media import MediaInfo
+from nemo_watch.model import Duplicates, Job, Json, Originals, SkillHeaders
+from nemo_watch.policy import Paid
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = structlog.get_logger("nemo_watch.pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The waiting times of the pipeline. Units: seconds.
+
+    `looks_s` are the pauses before each look at a session whose edit is in doubt, `settle_reads_s` the moments after a
+    silent turn at which the state is read. Source: contract.md 6.6, 6.7, 8.2.
+    """
+
+    render_poll_s: float = 30.0
+    first_poll_s: float = 5.0
+    slow_after_s: float = 300.0
+    slow_poll_s: float = 300.0
+    give_up_after_s: float = 86400.0
+    looks_s: tuple[float, ...] = (30.0, 60.0, 60.0, 60.0, 60.0)
+    settle_reads_s: tuple[float, ...] = (0.0, 3.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRules:
+    """One inbox as the pipeline sees it; `pool` is the only pool that touches its folders."""
+
+    name: str
+    places: Places
+    pool: ThreadPoolExecutor
+    language: str = "en"
+    skill: str = ""
+    instruction: str = ""
+    originals: Originals = "archive"
+    duplicates: Duplicates = "reuse"
+
+    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a blocking function on the inbox's own pool."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, lambda: function(*args, **kwargs))
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a worker is doing right now, for people who look. `fraction` is None where it cannot be told."""
+
+    job_id: str
+    name: str
+    inbox: str
+    step: str
+    fraction: float | None = None
+    detail: str = ""
+
+
+class StepAsideError(Exception):
+    """Leave the worker to others: go on with this job at a later moment. Not a failure."""
+
+    def __init__(self, after_s: float, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.after_s = after_s
+        self.reason = reason
+        self.sentence = sentence
+
+
+class EndedError(Exception):
+    """The job came to its end on the way (released or cancelled); there is nothing more to do. Not a failure."""
+
+
+@dataclass(slots=True)
+class House:
+    """The rooms and rules that the pipeline works with, built once by the daemon.
+
+    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in the
+    inbox other than `but`, not a job yet, is paired with the file `rel`. `paying` are the jobs with a paid call in
+    flight, `overlapped` those whose paid call met another one.
+    """
+
+    ledger: Ledger
+    client: Client
+    backend: str
+    backend_key: str
+    inboxes: dict[str, InboxRules]
+    spool: str
+    skill_headers: Callable[[str], SkillHeaders]
+    verify: Callable[[str, float | None, int | None], Awaitable[MediaInfo]]
+    on_release: Callable[[str, str], None]
+    on_enter: Callable[[], None]
+    still_wanted: Callable[[str, str, str], bool]
+    patience: Patience = field(default_factory=Patience)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    paying: set[str] = field(default_factory=set)
+    overlapped: set[str] = field(default_factory=set)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    stopping: bool = False
+    paid_calls: int = 0
+
+    def skill(self, job: Job) -> SkillHeaders:
+        """Look up the attribution headers of a job."""
+        return self.skill_headers(job.work.skill)
+
+    def rules(self, job: Job) -> InboxRules:
+        """Look up a job's inbox."""
+        return self.inboxes[job.inbox]
+
+    def show(self, job: Job, step: str, fraction: float | None = None, detail: str = "") -> None:
+        """Say what is being done for a job right now."""
+        self.progress[job.job_id] = Progress(job.job_id, job.clip.rel, job.inbox, step, fraction, detail)
+
+    async def done(self, job: Job, name: str, data: Json) -> None:
+        """Record a finished step; a step that worked ends the row of failures before it."""
+        await self.ledger.done(job.job_id, name, self.token, data)
+        if job.attempts:
+            await self.ledger.update(job.job_id, attempts=0, first_failed_at=None)
+        if self.stopping:
+            raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
+
+    async def recorded(self, job: Job, name: str) -> Json | None:
+        """Read what a finished step gave, None if it is not finished."""
+        step = await self.ledger.step(job.job_id, name)
+        return step.data if step is not None and step.state == "done" else None
+
+
+async def paid_so_far(ledger: Ledger, job: Job) -> Paid:
+    """Tell whether the job's edits were paid: a changed draft was, an intent without an answer may have been."""
+    paid: Paid = "no"
+    for step in await ledger.steps(job.job_id):
+        if step.name.startswith("edit-"):
+            if step.state == "done" and step.data.get("changed"):
+                return "yes"
+            if step.state == "intent":
+                paid = "unknown"
+    return paid
+
+
+def now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+def later(seconds: float) -> datetime:
+    """Compute the moment so many seconds from now."""
+    return now() + timedelta(seconds=seconds)
+
+
+def chance() -> float:
+    """Draw the random number for a jitter."""
+    return random.random()  # noqa: S311 - a jitter needs no secret
