@@ -68,7 +68,7 @@ class Dispatch:
     async def _one(self, job: Job) -> None:
         try:
             await self._run_job(job)
-        except Exception as error:  # noqa: BLE001 - a bug met by one job must never stop the others
+        except Exception as error:  # a bug met by one job must never stop the others
             log.exception("job.bug", job=job.job_id, file=job.clip.rel)
             sentence = f"An error inside nemo-watch stopped it ({type(error).__name__}); please report the log's lines."
             await self._ledger.update(

@@ -9,13 +9,14 @@ import asyncio
 import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Self
 
 from nemo_watch import folders, policy, reply
 from nemo_watch.client import MIME_TYPES, UploadSource
 from nemo_watch.errors import CloudError, MediaError, NemoWatchError, RefusedError
 from nemo_watch.folders.names import split
 from nemo_watch.model import FileRef, Job, Json, Session, SessionState, Step, Turn
-from nemo_watch.pipeline.house import House, InboxRules, StepAsideError, later, log, now, paid_so_far
+from nemo_watch.pipeline.house import House, StepAsideError, later, log, now
 
 
 class RejectedError(NemoWatchError):
@@ -73,7 +74,7 @@ async def _see_that_nothing_changed(house: House, job: Job) -> None:
 
 
 async def upload_files(house: House, job: Job, session: Session) -> None:
-    """Upload the clip, its assets and its subtitles, one by one. Free. Repeat: safe, what is there is not sent again."""
+    """Upload the clip, its assets and its subtitles, one by one. Free. Repeat: safe, nothing is sent twice."""
     for number, ref in enumerate((job.clip, *job.work.assets, *job.work.companions)):
         name = f"upload-{number}"
         if await house.recorded(job, name) is not None:
@@ -121,7 +122,7 @@ class _OpenFile:
 
     fd: int
 
-    def __enter__(self) -> _OpenFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

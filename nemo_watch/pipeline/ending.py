@@ -191,9 +191,8 @@ async def _leaving(house: House, job: Job) -> list[FileRef]:
     if job.work.sidecar is not None and job.work.source == "sidecar":
         own.append(job.work.sidecar)
     for ref in own:
-        if not await house.ledger.others_need(job.job_id, job.inbox, ref.rel) and not house.still_wanted(
-            job.inbox, ref.rel, job.clip.rel
-        ):
+        needed = await house.ledger.others_need(job.job_id, job.inbox, ref.rel)
+        if not needed and not house.still_wanted(job.inbox, ref.rel, job.clip.rel):
             leaving.append(ref)
     return leaving
 

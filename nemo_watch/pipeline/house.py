@@ -95,9 +95,9 @@ class EndedError(Exception):
 class House:
     """The rooms and rules that the pipeline works with, built once by the daemon.
 
-    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in the
-    inbox other than `but`, not a job yet, is paired with the file `rel`. `paying` are the jobs with a paid call in
-    flight, `overlapped` those whose paid call met another one.
+    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip
+    in the inbox other than `but`, not a job yet, is paired with the file `rel`. `paying` are the jobs with a paid call
+    in flight, `overlapped` those whose paid call met another one.
     """
 
     ledger: Ledger

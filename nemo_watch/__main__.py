@@ -1,0 +1,5 @@
+"""`python -m nemo_watch` is `nemo-watch`."""
+
+from nemo_watch.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""The front door: every command, its options, its exit code and the words for what goes wrong.
+
+Touches: the terminal. Rooms are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from nemo_watch import __version__
+from nemo_watch.errors import ConfigError, NemoWatchError
+
+EXIT_GOOD, EXIT_FOUND, EXIT_USAGE, EXIT_WAITING, EXIT_CONFIG = 0, 1, 2, 75, 78
+
+app = typer.Typer(
+    name="nemo-watch",
+    help="Drop a video and a text file into a folder, get the finished video back.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it at run time
+    typer.Option("--config", "-c", metavar="FILE", help="The config file; without it the usual places are looked at."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"nemo-watch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Drop a video and a text file into a folder, get the finished video back."""
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Keep the demo's folder so that you can play the result.")] = True,
+) -> None:
+    """Show the whole story in a temporary folder, on the sandbox: no account, no network, no set-up."""
+    from nemo_watch.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(keep=keep))
+
+
+@app.command()
+def init(
+    config: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Where to write it; default ~/.config/nemo-watch/config.toml."
+        ),
+    ] = None,
+    folder: Annotated[
+        str, typer.Option(metavar="DIR", help="The folder that holds inbox, outbox, rejects and archive.")
+    ] = "~/nemo-watch",
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Use the embedded backend: no account, no network.")
+    ] = False,
+) -> None:
+    """Write a config and make the folders."""
+    from nemo_watch.cli.setup import run_init
+
+    raise typer.Exit(run_init(config, folder, sandbox=sandbox))
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Work off what can go on now, then exit.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every small step, too.")] = False,
+) -> None:
+    """Watch the inboxes and work until it is told to stop."""
+    from nemo_watch.cli.running import run_daemon
+
+    raise typer.Exit(run_daemon(config, once=once, verbose=verbose))
+
+
+@app.command()
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look at config, folders and backend, and say how to mend what is wrong."""
+    from nemo_watch.cli.checking import run_check
+
+    raise typer.Exit(run_check(config, as_json=as_json))
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what is being done, what waits and why, and what came of the rest."""
+    from nemo_watch.cli.status import run_status
+
+    raise typer.Exit(run_status(config, as_json=as_json))
+
+
+@app.command()
+def sandbox(
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to listen; loopback only.")
+    ] = "127.0.0.1:8790",
+    store: Annotated[
+        str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
+    ] = "~/.local/state/nemo-watch/sandbox",
+    credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002
+) -> None:
+    """Run the embedded backend as a server of its own."""
+    from nemo_watch.cli.running import run_sandbox
+
+    raise typer.Exit(run_sandbox(listen, store, credits=credits))
+
+
+def main() -> None:
+    """Run the command line. Every error of ours is a sentence and an exit code, never a traceback."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            errors.print(f"config: {problem}", markup=False)
+        if error.hint:
+            errors.print(error.hint, markup=False)
+        sys.exit(EXIT_CONFIG)
+    except NemoWatchError as error:
+        errors.print(error.message, markup=False)
+        if error.hint:
+            errors.print(error.hint, markup=False)
+        sys.exit(EXIT_FOUND)

@@ -1,0 +1,74 @@
+"""`run` and `sandbox`: the programs that stay.
+
+Touches: the terminal, signals; everything else through the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from rich.console import Console
+from rich.live import Live
+
+from nemo_watch import config as configuration
+from nemo_watch import log
+from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD, EXIT_WAITING
+from nemo_watch.cli.pictures import progress_table
+from nemo_watch.daemon import Daemon, Outcome, stop_on_signals
+
+
+def run_daemon(config_path: str | None, *, once: bool, verbose: bool) -> int:
+    """Run until a signal, or with `once` until nothing can go on; return the exit code of product.md 7."""
+    config = configuration.load(config_path, os.environ)
+    terminal = sys.stderr.isatty()
+    log.configure(json=not terminal, level="debug" if verbose else "info")
+    return asyncio.run(_run(Daemon(config), once=once, terminal=terminal))
+
+
+async def _run(daemon: Daemon, *, once: bool, terminal: bool) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop.set)
+    async with daemon.running():
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(daemon.failed())]
+        work = asyncio.create_task(daemon.work_off()) if once else None
+        if work is not None:
+            waits.append(work)  # type: ignore[arg-type]
+        show = asyncio.create_task(show_progress(daemon)) if terminal else None
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in [*waits, *([show] if show else [])]:
+            task.cancel()
+        for task in waits[1:2]:
+            if task.done() and not task.cancelled():
+                task.result()
+        outcome = work.result() if work is not None and work.done() and not work.cancelled() else None
+    return exit_code(outcome)
+
+
+def exit_code(outcome: Outcome | None) -> int:
+    """Turn what `--once` came to into an exit code."""
+    if outcome is None:
+        return EXIT_GOOD
+    if outcome.rejected:
+        return EXIT_FOUND
+    return EXIT_WAITING if outcome.waiting else EXIT_GOOD
+
+
+async def show_progress(daemon: Daemon) -> None:
+    """Keep a small table of the work under way at the foot of the terminal, until cancelled."""
+    console = Console(stderr=True)
+    # The picture goes away with the block, also when it is cancelled.
+    with Live(console=console, transient=True, auto_refresh=False, redirect_stderr=False) as live:
+        while True:
+            live.update(progress_table(list(daemon.progress.values())), refresh=True)
+            await asyncio.sleep(0.25)
+
+
+def run_sandbox(listen: str, store: str, *, credits: int) -> int:  # noqa: A002 - the option's name
+    """Serve the embedded backend until a signal."""
+    from nemo_watch.sandbox.server import serve_forever
+
+    log.configure()
+    serve_forever(os.path.expanduser(store), listen=listen, credits=credits)
+    return EXIT_GOOD

@@ -1,0 +1,112 @@
+"""`status`: the queue as the ledger knows it.
+
+Touches: the ledger (reading).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nemo_watch import config as configuration
+from nemo_watch.cli import EXIT_GOOD
+from nemo_watch.cli.pictures import safe, step_words
+from nemo_watch.config import Config
+from nemo_watch.daemon import LEDGER_NAME, is_running
+from nemo_watch.ledger import Ledger
+from nemo_watch.model import Job
+from nemo_watch.policy import name_of
+from nemo_watch.reports import printable
+
+MOST_ENDED = 15
+
+
+def run_status(config_path: str | None, *, as_json: bool) -> int:
+    """Print the queue; works beside a running daemon and without one."""
+    config = configuration.load(config_path, os.environ)
+    picture = asyncio.run(_read(config))
+    if as_json:
+        print(json.dumps(picture, indent=2))
+    else:
+        _print(picture)
+    return EXIT_GOOD
+
+
+async def _read(config: Config) -> dict[str, Any]:
+    ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME), create=False)
+    try:
+        open_jobs = await ledger.jobs(("ready", "waiting", "held"))
+        ended = await ledger.jobs(("delivered", "rejected", "cancelled"), limit=MOST_ENDED)
+        notices = await ledger.notices()
+        running = is_running(config.state.path)
+        said = notices.get("daemon", {})
+        return {
+            "running": running,
+            "pid": said.get("pid") if running else None,
+            "backend": config.backend.url,
+            "counts": await ledger.counts(),
+            "holds": [
+                {"reason": h.reason, "why": h.sentence, "link": h.link, "since": h.since_at.isoformat()}
+                for h in await ledger.holds()
+            ],
+            "inboxes": [
+                {"name": key.removeprefix("inbox:"), **value}
+                for key, value in notices.items()
+                if key.startswith("inbox:")
+            ],
+            "working": said.get("working", []) if running else [],
+            "jobs": [_row(job) for job in open_jobs],
+            "ended": [_row(job) for job in ended],
+        }
+    finally:
+        await ledger.close()
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "job": job.job_id,
+        "file": printable(job.clip.rel),
+        "inbox": job.inbox,
+        "state": "running" if job.active else job.state,
+        "step": job.step,
+        "progress": job.progress,
+        "reason": job.reason,
+        "why": job.sentence,
+        "next_try": job.next_try_at.isoformat() if job.next_try_at else None,
+        "updated": job.updated_at.isoformat(),
+    }
+    if job.failure is not None:
+        row["code"] = job.failure.code
+        row["action"] = job.failure.action
+    return row
+
+
+def _print(picture: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    state = f"running (pid {picture['pid']})" if picture["running"] else "not running"
+    console.print(f"nemo-watch is [bold]{state}[/bold], backend {safe(picture['backend'])}")
+    for hold in picture["holds"]:
+        console.print(f"[yellow]held:[/yellow] {safe(hold['why'])} {safe(hold['link'])}")
+    for inbox in picture["inboxes"]:
+        console.print(f"inbox [bold]{safe(inbox['name'])}[/bold]: {safe(inbox['state'])}; {safe(inbox['mode'])}")
+        for wait in inbox["waiting"]:
+            console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
+    if picture["jobs"]:
+        table = Table("file", "state", "step", "why", title="open jobs", title_justify="left")
+        for job in picture["jobs"]:
+            done = f" {job['progress']:.0f} %" if job["step"].startswith("render") else ""
+            table.add_row(safe(job["file"]), job["state"], step_words(job["step"]) + done, safe(job["why"]))
+        console.print(table)
+    if picture["ended"]:
+        table = Table("file", "state", "job", "what to do", title="last ended", title_justify="left")
+        for job in picture["ended"]:
+            note = f"{name_of(job['code'])}: {job['action']}" if job["state"] == "rejected" and "code" in job else ""
+            table.add_row(safe(job["file"]), job["state"], job["job"], safe(note))
+        console.print(table)
+    if not picture["jobs"] and not picture["ended"]:
+        console.print("No jobs yet: drop a video into an inbox.")

@@ -1,0 +1,342 @@
+"""The composition root: builds every room once, starts them, and stops them in reverse.
+
+Touches: everything, through the rooms; the lock of the state folder and the process's signals itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from nemo_watch import media, pipeline, skills
+from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
+from nemo_watch.client import Client, Credentials
+from nemo_watch.config import Config, Inbox
+from nemo_watch.dispatch import Dispatch
+from nemo_watch.errors import FolderError, OperatorError
+from nemo_watch.folders import Places
+from nemo_watch.intake import InboxRules as IntakeRules
+from nemo_watch.intake import Intake, SettleRules, settle_rules
+from nemo_watch.ledger import Ledger
+from nemo_watch.model import Drop, Job, Json, SkillHeaders
+from nemo_watch.pipeline import House, InboxRules, Patience, Progress
+from nemo_watch.sandbox.server import SandboxServer
+from nemo_watch.watcher import Watcher
+
+LEDGER_NAME = "ledger.db"
+LOCK_NAME = "lock"
+MOST_WAITS_TOLD = 200
+ONCE_TRIES = 3
+"""With --once a job that failed so often in a row is left for the next run."""
+
+log = structlog.get_logger("nemo_watch.daemon")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `run --once` came to: jobs delivered and rejected in this run, jobs and files that still wait."""
+
+    delivered: int
+    rejected: int
+    waiting: int
+
+
+class Daemon:
+    """The running program, from an open ledger to watched inboxes."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        env: Mapping[str, str] | None = None,
+        settle: SettleRules | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Remember what to build. `settle` and `patience` replace the usual waiting times, for demonstrations."""
+        self.config = config
+        self._env = dict(os.environ if env is None else env)
+        self._settle = settle
+        self._patience = patience
+        self._started_at = datetime.now(UTC)
+        self._told: dict[str, Json] = {}
+
+    # ------------------------------------------------------------ life
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Daemon]:
+        """Start everything, and stop it in reverse whatever happens.
+
+        Raises: OperatorError with what to do, before any file is touched. Effects: holds the state folder's lock.
+        """
+        config = self.config
+        async with contextlib.AsyncExitStack() as stack:
+            _private_folder(config.state.path)
+            stack.enter_context(state_lock(config.state.path))
+            self.ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME))
+            stack.push_async_callback(self.ledger.close)
+            await self.ledger.calm()
+            os.makedirs(config.state.spool, mode=0o700, exist_ok=True)
+            url = config.backend.url
+            if url == "sandbox":
+                sandbox = SandboxServer(
+                    os.path.join(config.state.path, "sandbox"),
+                    credits=config.sandbox.credits,
+                    fonts_dir=config.sandbox.fonts_dir,
+                )
+                stack.enter_context(sandbox)
+                url = sandbox.url
+            self.client = build_client(config, url, self._env)
+            stack.push_async_callback(self.client.aclose)
+            self.house = self._build_house()
+            self.dispatch = Dispatch(self.ledger, self._run_job, config.queue.workers)
+            self.watchers = {inbox.name: self._build_watcher(inbox) for inbox in config.inboxes}
+            for rules in self.house.inboxes.values():
+                stack.callback(rules.pool.shutdown, wait=False, cancel_futures=True)
+            for inbox in config.inboxes:
+                for ref in await self.ledger.known_files(inbox.name):
+                    self.watchers[inbox.name].known(ref.rel, ref.stamp)
+            chores = Chores()
+            chores.every(HOLD_LOOK_S, "holds", self._look_at_holds)
+            chores.every(NOTICE_S, "notices", self._tell)
+            tasks = [
+                asyncio.create_task(watcher.run(), name=f"watch {name}") for name, watcher in self.watchers.items()
+            ]
+            tasks.append(asyncio.create_task(self.dispatch.run(), name="dispatch"))
+            self._tasks = tasks
+            stack.push_async_callback(self._stop, tasks)
+            chores.start()
+            stack.callback(chores.stop)
+            for inbox in config.inboxes:
+                log.info("inbox.watched", inbox=inbox.name, path=inbox.path, mode=self.watchers[inbox.name].mode)
+            log.info("daemon.ready", backend=config.backend.url, state=config.state.path, workers=config.queue.workers)
+            yield self
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Take no more, park what pays nothing, let paid calls in flight end, then leave."""
+        log.info("daemon.stopping", paid_calls=len(self.house.paying))
+        self.house.stopping = True
+        for task in tasks[:-1]:
+            task.cancel()
+        await self.dispatch.stop(lambda: frozenset(self.house.paying), self.config.queue.stop_wait)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tell()
+        log.info("daemon.stopped")
+
+    async def failed(self) -> None:
+        """Wait until one of the daemon's own tasks ends, which it never should. Raises: what ended it."""
+        done, _pending = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    # ------------------------------------------------------------ building
+
+    def _build_house(self) -> House:
+        config, env = self.config, self._env
+        backend = "sandbox" if config.backend.url == "sandbox" else "cloud"
+
+        def skill_headers(name: str) -> SkillHeaders:
+            return skills.headers(skills.profile(name), env)
+
+        async def verify(path: str, expected_s: float | None, expected_bytes: int | None) -> media.MediaInfo:
+            return await media.verify_video(path, expected_s=expected_s, expected_bytes=expected_bytes)
+
+        return House(
+            ledger=self.ledger,
+            client=self.client,
+            backend=backend if backend == "sandbox" else config.backend.url,
+            backend_key=config.backend.url,
+            inboxes={inbox.name: _inbox_rules(inbox) for inbox in config.inboxes},
+            spool=config.state.spool,
+            skill_headers=skill_headers,
+            verify=verify,
+            on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
+            on_enter=lambda: self.dispatch.wake(),
+            still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
+            patience=self._patience
+            or Patience(render_poll_s=config.backend.render_poll, give_up_after_s=config.backend.give_up_after),
+        )
+
+    def _build_watcher(self, inbox: Inbox) -> Watcher:
+        settle_s = None if inbox.settle == "auto" else float(inbox.settle)
+        rules = self._settle or settle_rules(settle_s=settle_s, sidecar_wait_s=inbox.sidecar_wait)
+        intake = Intake(
+            IntakeRules(
+                name=inbox.name,
+                instruction=inbox.instruction,
+                accept_all=inbox.accept == "all",
+                recursive=inbox.recursive,
+                ignore=inbox.ignore,
+            ),
+            rules,
+        )
+        return Watcher(inbox.path, intake, self._on_drop, rescan_s=inbox.rescan)
+
+    async def _on_drop(self, drop: Drop) -> None:
+        await pipeline.accept(self.house, drop)
+
+    async def _run_job(self, job: Job) -> None:
+        await pipeline.run_job(self.house, job)
+
+    # ------------------------------------------------------------ what is told
+
+    async def _look_at_holds(self) -> None:
+        skill = self.house.skill_headers(self.config.inboxes[0].skill)
+        await look_at_holds(self.ledger, self.client, skill, self.dispatch.wake)
+
+    async def _tell(self) -> None:
+        """Write for other processes what only this one knows: inboxes, files that wait, work under way."""
+        for name, watcher in self.watchers.items():
+            waits = watcher.waiting()
+            told: Json = {
+                "state": watcher.state,
+                "mode": watcher.mode,
+                "path": watcher.root,
+                "waiting": [{"file": w.rel, "reason": w.reason, "why": w.sentence} for w in waits[:MOST_WAITS_TOLD]],
+                "waiting_count": len(waits),
+            }
+            await self._tell_if_new(f"inbox:{name}", told)
+        working = [
+            {"job": p.job_id, "file": p.name, "step": p.step, "fraction": p.fraction} for p in self.progress.values()
+        ]
+        await self._tell_if_new(
+            "daemon", {"pid": os.getpid(), "since": self._started_at.isoformat(), "working": working}
+        )
+
+    async def _tell_if_new(self, key: str, value: Json) -> None:
+        if self._told.get(key) != value:
+            self._told[key] = value
+            await self.ledger.notice(key, value)
+
+    @property
+    def progress(self) -> dict[str, Progress]:
+        """What the workers are doing right now, by job id."""
+        return self.house.progress
+
+    # ------------------------------------------------------------ once
+
+    async def work_off(self) -> Outcome:
+        """Do what can go on now, then say what came of it: for `run --once` and the demo."""
+        while True:
+            jobs = await self.ledger.jobs(("ready", "waiting", "held"))
+            going = [job for job in jobs if _goes_on(job)]
+            if all(watcher.idle() for watcher in self.watchers.values()) and not going and not self.dispatch.running:
+                break
+            await asyncio.sleep(0.1)
+        mine = [job for job in await self.ledger.jobs(limit=100_000) if job.updated_at >= self._started_at]
+        waits = sum(len(watcher.waiting()) for watcher in self.watchers.values())
+        return Outcome(
+            delivered=sum(job.state == "delivered" for job in mine),
+            rejected=sum(job.state == "rejected" for job in mine),
+            waiting=waits + len(await self.ledger.jobs(("ready", "waiting", "held"))),
+        )
+
+
+def _goes_on(job: Job) -> bool:
+    if job.state == "ready":
+        return True
+    if job.state == "held":
+        return False
+    if job.reason == "retry":
+        return job.attempts < ONCE_TRIES
+    return job.reason in ("render", "looking", "reuse")
+
+
+def _inbox_rules(inbox: Inbox) -> InboxRules:
+    return InboxRules(
+        name=inbox.name,
+        places=Places(inbox.path, inbox.outbox, inbox.rejects, inbox.archive),
+        pool=ThreadPoolExecutor(2, thread_name_prefix=f"inbox {inbox.name}"),
+        language=inbox.language,
+        skill=inbox.skill,
+        instruction=inbox.instruction,
+        originals=inbox.originals,
+        duplicates=inbox.duplicates,
+    )
+
+
+def build_client(config: Config, url: str, env: Mapping[str, str]) -> Client:
+    """Build the voice to the backend. The sandbox keeps an account of its own, whatever its port is today."""
+    account = "sandbox" if config.backend.url == "sandbox" else url
+    credentials = Credentials(config.state.path, env=env, token_file=config.backend.token_file, account=account)
+    return Client(api_url=url, web_url=config.backend.web_url, credentials=credentials)
+
+
+# ---------------------------------------------------------------- the state folder
+
+
+def _private_folder(path: str) -> None:
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise FolderError(
+            f"The state folder {path} cannot be made: {error.strerror}.",
+            code="state",
+            hint="Name another one in the config ([state] path), or give the daemon's user the right to write there.",
+        ) from error
+
+
+@contextlib.contextmanager
+def state_lock(path: str) -> Iterator[None]:
+    """Hold the state folder for this process: two daemons on one ledger would do everything twice.
+
+    Raises: OperatorError if another daemon holds it. Effects: the kernel lets go of it when the process ends.
+    """
+    fd = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OperatorError(
+                f"Another nemo-watch already runs with the state folder {path}.",
+                code="locked",
+                hint="Look at it with `nemo-watch status`, or give this one a state folder of its own.",
+            ) from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_running(path: str) -> bool:
+    """Tell whether a daemon holds the state folder. Repeat: safe."""
+    try:
+        fd = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+# ---------------------------------------------------------------- signals
+
+
+def stop_on_signals(on_first: Callable[[], None]) -> None:
+    """SIGTERM and Ctrl-C stop in good order; the second of them ends the process at once.
+
+    Ending at once leaves nothing to repair: everything that counts is in the ledger before it happens.
+    """
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def handle(number: int) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            os._exit(128 + number)
+        log.info("daemon.signal", signal=signal.Signals(number).name)
+        on_first()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
