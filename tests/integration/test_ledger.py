@@ -1,0 +1,189 @@
+"""The ledger on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from nemo_watch.errors import LedgerError
+from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.rows import work_from_text, work_to_text
+from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, Work
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+STRANGE = b"d/caf\xe9\n.mp4".decode("utf-8", "surrogateescape")
+
+
+def make_job(number: int, *, rel: str | None = None, priority: int = 0, state: str = "ready") -> Job:
+    ref = FileRef(rel or f"clip{number}.mp4", FileStamp(2**64 - 1, number, 1_700_000_000_123_456_789))
+    work = Work(("cut",), (Export(name="x"),), "en", "s", "t", "archive", sidecar=FileRef(STRANGE, ref.stamp))
+    moment = START + timedelta(seconds=number)
+    return Job(f"e{number}-1", f"e{number}", "videos", ref, "aa", work, state, priority, moment, moment)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = Ledger(str(tmp_path / "ledger.db"))
+    yield opened
+    await opened.close()
+
+
+async def test_a_job_comes_back_as_it_was_entered(ledger: Ledger) -> None:
+    job = make_job(1, rel=STRANGE)
+    await ledger.enter(job)
+    assert await ledger.job("e1-1") == job
+    assert await ledger.known_files("videos") == [job.clip]
+
+
+def test_work_survives_its_text() -> None:
+    work = make_job(1).work
+    assert work_from_text(work_to_text(work)) == work
+
+
+async def test_entering_twice_changes_nothing(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.update("e1-1", state="held", sentence="why")
+    known = await ledger.enter(make_job(1))
+    assert (known.state, known.sentence) == ("held", "why")
+
+
+async def test_what_was_committed_is_there_after_a_crash(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    first = Ledger(path)
+    await first.enter(make_job(1))
+    await first.intend("e1-1", "edit-1", "token-a", {"before": {"draft": {"big": 2**70}}})
+    # No close: the second one sees what a killed process left.
+    second = Ledger(path)
+    step = await second.step("e1-1", "edit-1")
+    assert step is not None
+    assert (step.state, step.token, step.data["before"]["draft"]["big"]) == ("intent", "token-a", 2**70)
+    assert second.ledger_id == first.ledger_id
+    await second.close()
+    await first.close()
+
+
+async def test_steps_keep_their_beginning_and_can_be_cleared(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.intend("e1-1", "edit-1", "t", {})
+    begun = (await ledger.steps("e1-1"))[0].started_at
+    await ledger.done("e1-1", "edit-1", "t", {"changed": True})
+    step = await ledger.step("e1-1", "edit-1")
+    assert step is not None
+    assert (step.state, step.started_at, step.data) == ("done", begun, {"changed": True})
+    await ledger.clear("e1-1", "edit-1", "nothing")
+    assert await ledger.step("e1-1", "edit-1") is None
+
+
+async def test_next_ready_goes_by_priority_then_age_by_turns(ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        await ledger.enter(make_job(number))
+    await ledger.enter(make_job(4, priority=5))
+    order = []
+    newest = False
+    for _ in range(4):
+        job = await ledger.next_ready(START, exclude=order, newest=newest)
+        assert job is not None
+        order.append(job.job_id)
+        newest = not newest
+    assert order == ["e4-1", "e3-1", "e1-1", "e2-1"]
+    assert await ledger.next_ready(START, exclude=order, newest=False) is None
+
+
+async def test_waiting_jobs_are_due_at_their_moment(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    due = START + timedelta(hours=1)
+    await ledger.update("e1-1", state="waiting", next_try_at=due)
+    assert await ledger.next_ready(due - timedelta(seconds=1), exclude=[], newest=False) is None
+    assert await ledger.next_due_at(exclude=[]) == due
+    assert await ledger.next_ready(due, exclude=[], newest=False) is not None
+
+
+async def test_a_lifted_hold_makes_its_jobs_due(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.enter(make_job(2))
+    await ledger.hold("credits", "none left", "https://x", None)
+    await ledger.hold("credits", "still none", "https://x", START)
+    assert [(h.reason, h.sentence) for h in await ledger.holds()] == [("credits", "still none")]
+    await ledger.update("e1-1", state="held", reason="credits")
+    await ledger.update("e2-1", state="held", reason="token")
+    await ledger.lift("credits")
+    assert await ledger.holds() == []
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    job = await ledger.next_ready(now, exclude=[], newest=False)
+    assert job is not None
+    assert job.job_id == "e1-1"
+    assert await ledger.next_ready(now, exclude=["e1-1"], newest=False) is None
+
+
+async def test_a_reopened_job_keeps_what_was_paid(ledger: Ledger) -> None:
+    job = make_job(1)
+    await ledger.enter(job)
+    await ledger.done("e1-1", "edit-1", "t", {"changed": True})
+    await ledger.intend("e1-1", "reject", "t", {})
+    await ledger.update("e1-1", state="rejected", failure=Failure("x", "m", "a"))
+    moved = FileRef("b/clip.mp4", replace(job.clip.stamp, inode=7))
+    await ledger.reopen("e1-1", "videos", moved, job.work)
+    fresh = await ledger.job("e1-1")
+    assert fresh is not None
+    assert (fresh.state, fresh.clip, fresh.failure) == ("ready", moved, None)
+    assert [step.name for step in await ledger.steps("e1-1")] == ["edit-1"]
+
+
+async def test_a_released_file_is_forgotten(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.release("e1-1", "removed")
+    assert await ledger.known_files("videos") == []
+    job = await ledger.job("e1-1")
+    assert job is not None
+    assert job.state == "cancelled"
+
+
+async def test_others_need_a_shared_sidecar(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    assert not await ledger.others_need("e1-1", "videos", STRANGE)
+    await ledger.enter(make_job(2))
+    assert await ledger.others_need("e1-1", "videos", STRANGE)
+    await ledger.update("e2-1", state="delivered")
+    assert not await ledger.others_need("e1-1", "videos", STRANGE)
+
+
+async def test_writers_do_not_lose_each_others_commits(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    ledgers = [Ledger(path), Ledger(path)]
+    await asyncio.gather(*(ledgers[n % 2].enter(make_job(n)) for n in range(60)))
+    assert await ledgers[0].counts() == {"ready": 60}
+    for one in ledgers:
+        await one.close()
+
+
+def test_a_damaged_ledger_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"not a database, but somebody's file" * 100)
+    with pytest.raises(LedgerError, match="damaged") as caught:
+        Ledger(str(path))
+    assert "Do not delete" in caught.value.hint
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    asyncio.run(Ledger(path).close())
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(LedgerError, match="newer version"):
+        Ledger(path)
+
+
+def test_a_missing_ledger_is_not_made_by_a_command(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    with pytest.raises(LedgerError, match="no ledger"):
+        Ledger(path, create=False)
+    assert not os.path.exists(path)

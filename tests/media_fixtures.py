@@ -1,0 +1,210 @@
+"""Clips made by ffmpeg when a test first asks for one, shared by all workers of a run, and eyes to look at results."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import re
+import struct
+import subprocess
+from array import array
+from pathlib import Path
+
+import pytest
+
+from nemo_watch.media import find_ffmpeg
+
+BITS = 12
+SQUARE = 32
+ID_WIDTH, ID_HEIGHT = BITS * SQUARE, 216
+"""The frame number is a row of twelve squares, the lowest bit to the left: white is 1."""
+
+_X264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
+_AAC = ["-c:a", "aac", "-b:a", "128k"]
+_BITS = (
+    f"color=black:s={BITS * 8}x{ID_HEIGHT // 4}:r=30,"
+    "geq=lum='if(mod(floor(N/pow(2,floor(X/8))),2),235,16)':cb=128:cr=128,"
+    f"scale={ID_WIDTH}:{ID_HEIGHT}:flags=neighbor"
+)
+
+
+def _tone(period_s: int, begin_s: float, end_s: float, extra: str = "") -> str:
+    loud = f"if(between(mod(t,{period_s}),{begin_s},{end_s}),0.4*sin(2*PI*440*t),0)"
+    return f"aevalsrc='{loud}{extra}':s=48000"
+
+
+def _two(picture: str, sound: str, seconds: float) -> list[str]:
+    return ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-t", str(seconds), *_X264, *_AAC]
+
+
+_PAUSES = _tone(4, 0.5, 2.5)
+_TEST = "testsrc2=s=320x180:r=30"
+_SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:04,000 --> 00:00:05,500\nGood {bye} \\N!\n"
+_THREE = "color={}:s=320x180:r=30:d=2[{}];"
+_RECIPES: dict[str, list[str]] = {
+    # 0.5 s to 2.5 s of every 4 s is loud: pauses of 0.5 s, 2 s, 2 s and 1.5 s
+    "pauses.mp4": _two(_TEST, _PAUSES, 12),
+    "pauses_noise.mp4": _two("color=gray:s=320x180:r=30", _tone(4, 0.5, 2.5, "+0.003*(random(0)-0.5)*2"), 12),
+    "frameid.mp4": _two(_BITS, _PAUSES, 20),
+    # 4.8 s of every 6 s are loud: 80 s of sound, the rest pauses
+    "frameid_long.mp4": _two(_BITS, _tone(6, 0.6, 5.4), 100),
+    "scenes.mp4": [
+        *("-filter_complex", "".join(_THREE.format(c, c[0]) for c in ("red", "green", "blue")) + "[r][g][b]concat=n=3"),
+        *_X264,
+    ],
+    "black.mp4": _two("color=black:s=320x180:r=30", "anullsrc=r=48000:cl=stereo", 4),
+    "mute.mp4": ["-f", "lavfi", "-i", _TEST, "-t", "4", *_X264],
+    "steady.mp4": _two("color=gray:s=320x180:r=30", "aevalsrc='0.3*sin(2*PI*300*t)':s=48000", 4),
+    "sar.mp4": ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25", "-t", "2", "-vf", "setsar=4/3", *_X264],
+    "odd.mkv": ["-f", "lavfi", "-i", "testsrc2=s=319x179:r=25", "-t", "2", "-c:v", "ffv1", "-pix_fmt", "yuv444p"],
+    "hdr.mkv": [
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30,format=yuv420p10le", "-t", "1", "-c:v", "libx265"),
+        *(
+            "-preset",
+            "ultrafast",
+            "-x265-params",
+            "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
+        ),
+        *("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"),
+    ],
+    "tone.wav": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
+    "tone.mp3": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
+    "tone.m4a": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
+    "tone.aac": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
+    "still.png": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
+    "still.jpg": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
+    "still.webp": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
+    "still.gif": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
+    "moving.gif": ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-t", "2"],
+    "clip.avi": ["@pauses.mp4", "-t", "3", "-c:v", "mpeg4", "-c:a", "libmp3lame"],
+    "clip.webm": ["@pauses.mp4", "-t", "3", "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus"],
+    "clip.mkv": ["@pauses.mp4", "-c", "copy"],
+    "clip.mov": ["@pauses.mp4", "-c", "copy"],
+    "faststart.mp4": ["@pauses.mp4", "-c", "copy", "-movflags", "+faststart"],
+    "subtitled.mkv": ["@pauses.mp4", "@cues.srt", "-map", "0", "-map", "1", "-c", "copy"],
+    "cover.mp3": ["@tone.mp3", "@still.jpg", "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic"],
+}
+
+
+def clip(factory: pytest.TempPathFactory, name: str) -> str:
+    """Give the path of a clip, made now if nobody has made it in this run."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "clips"
+    folder.mkdir(exist_ok=True)
+    return str(_made(folder, name))
+
+
+def _made(folder: Path, name: str) -> Path:
+    path = folder / name
+    if path.exists():
+        return path
+    with open(folder / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            return path
+        if name == "cues.srt":
+            path.write_text(_SRT, encoding="utf-8")
+            return path
+        fresh = folder / f"new-{name}"
+        if name == "rotated.mp4":
+            source = _made(folder, "scenes.mp4")
+            _ffmpeg("-display_rotation", "90", "-i", str(source), "-c", "copy", str(fresh))
+        else:
+            args: list[str] = []
+            for arg in _RECIPES[name]:
+                args += ["-i", str(_made(folder, arg[1:]))] if arg.startswith("@") else [arg]
+            exact = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1"]
+            _ffmpeg(*args, *exact, str(fresh))
+        fresh.rename(path)
+    return path
+
+
+def _ffmpeg(*args: str) -> bytes:
+    argv = [find_ffmpeg().path, "-hide_banner", "-nostdin", "-y", "-v", "error", *args]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout
+
+
+# ---------------------------------------------------------------- eyes and ears
+
+
+def describe(path: str) -> str:
+    """Give what ffmpeg prints of a file."""
+    argv = [find_ffmpeg().path, "-hide_banner", "-nostdin", "-i", path]
+    return subprocess.run(argv, capture_output=True, check=False, timeout=60).stderr.decode(errors="replace")
+
+
+def frame_ids(path: str) -> list[int]:
+    """Read the source frame number out of every frame of a video made from a frameid clip."""
+    raw = _ffmpeg(
+        *("-i", path, "-vf", f"scale={ID_WIDTH}:{ID_HEIGHT},crop={ID_WIDTH}:2:0:{ID_HEIGHT // 2},format=gray"),
+        *("-f", "rawvideo", "-pix_fmt", "gray", "-"),
+    )
+    size = ID_WIDTH * 2
+    places = [bit * SQUARE + SQUARE // 2 for bit in range(BITS)]
+    return [sum((raw[at + x] > 128) << bit for bit, x in enumerate(places)) for at in range(0, len(raw), size)]
+
+
+def grey_frame(path: str, at_s: float, width: int, height: int) -> bytes:
+    """Decode the frame shown at a time, as grey bytes row by row."""
+    return _ffmpeg(
+        *("-i", path, "-vf", f"trim=start={at_s:.3f},scale={width}:{height},format=gray", "-frames:v", "1"),
+        *("-f", "rawvideo", "-pix_fmt", "gray", "-"),
+    )
+
+
+def colour_at(path: str, at_s: float, x: float, y: float) -> tuple[int, int, int]:
+    """Decode one pixel, at fractions of width and height."""
+    raw = _ffmpeg(
+        *("-i", path, "-vf", f"trim=start={at_s:.3f},scale=100:100,format=rgb24", "-frames:v", "1"),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
+    )
+    at = 3 * (min(int(y * 100), 99) * 100 + min(int(x * 100), 99))
+    return raw[at], raw[at + 1], raw[at + 2]
+
+
+def changed_share(one: bytes, two: bytes, width: int, rows: tuple[float, float] = (0, 1)) -> float:
+    """Give the share of pixels that clearly differ between two grey frames, within some rows."""
+    height = len(one) // width
+    begin, end = (int(height * part) * width for part in rows)
+    pairs = zip(one[begin:end], two[begin:end], strict=True)
+    return sum(abs(a - b) > 40 for a, b in pairs) / max(end - begin, 1)
+
+
+def samples(path: str) -> array[float]:
+    """Decode the sound to mono at 48 kHz, -1 to 1."""
+    raw = _ffmpeg("-i", path, "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "f32le", "-")
+    return array("f", raw)
+
+
+def rms_db(sound: array[float], begin_s: float, end_s: float) -> float:
+    """Give the level of a stretch in dB, -200 for digital silence."""
+    part = sound[int(begin_s * 48000) : int(end_s * 48000)]
+    power = sum(value * value for value in part) / len(part)
+    return 10 * math.log10(power) if power > 1e-20 else -200.0
+
+
+def top_boxes(path: str) -> list[str]:
+    """List the types of the boxes of an MP4 file in order."""
+    found, at = [], 0
+    data = Path(path).read_bytes()
+    while at < len(data):
+        length, name = struct.unpack(">I4s", data[at : at + 8])
+        if length == 1:
+            length = struct.unpack(">Q", data[at + 8 : at + 16])[0]
+        found.append(name.decode())
+        at += length or len(data)
+    return found
+
+
+def stream_seconds(path: str, stream: str) -> float:
+    """Decode one stream and give its length."""
+    argv = [find_ffmpeg().path, "-nostdin", "-v", "error", "-i", path, "-map", f"0:{stream}:0"]
+    done = subprocess.run(
+        [*argv, "-progress", "pipe:1", "-f", "null", "-"], capture_output=True, check=True, timeout=60
+    )
+    return int(re.findall(r"out_time_us=(\d+)", done.stdout.decode())[-1]) / 1e6
