@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from nemo_watch import media, pipeline, skills
+from nemo_watch import media, pipeline, sidecar, skills
 from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
 from nemo_watch.client import Client, Credentials
-from nemo_watch.config import Config, Inbox
+from nemo_watch.config import Config, Inbox, check_layout
 from nemo_watch.dispatch import Dispatch
-from nemo_watch.errors import FolderError, OperatorError
+from nemo_watch.errors import ConfigError, FolderError, OperatorError, SidecarError
 from nemo_watch.folders import Places
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
@@ -78,6 +78,7 @@ class Daemon:
         Raises: OperatorError with what to do, before any file is touched. Effects: holds the state folder's lock.
         """
         config = self.config
+        refuse_bad_layout(config)
         async with contextlib.AsyncExitStack() as stack:
             _private_folder(config.state.path)
             stack.enter_context(state_lock(config.state.path))
@@ -144,7 +145,7 @@ class Daemon:
         backend = "sandbox" if config.backend.url == "sandbox" else "cloud"
 
         def skill_headers(name: str) -> SkillHeaders:
-            return skills.headers(skills.profile(name), env)
+            return skills.headers(skills.profile(name), env, os.path.expanduser("~"))
 
         async def verify(path: str, expected_s: float | None, expected_bytes: int | None) -> media.MediaInfo:
             return await media.verify_video(path, expected_s=expected_s, expected_bytes=expected_bytes)
@@ -157,6 +158,7 @@ class Daemon:
             inboxes={inbox.name: _inbox_rules(inbox) for inbox in config.inboxes},
             spool=config.state.spool,
             skill_headers=skill_headers,
+            session_language=lambda name, language: skills.session_language(skills.profile(name), language),
             verify=verify,
             on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
             on_enter=lambda: self.dispatch.wake(),
@@ -178,7 +180,9 @@ class Daemon:
             ),
             rules,
         )
-        return Watcher(inbox.path, intake, self._on_drop, rescan_s=inbox.rescan)
+        return Watcher(
+            inbox.path, intake, self._on_drop, sniff=media.sniff, assets_of=_assets_of, rescan_s=inbox.rescan
+        )
 
     async def _on_drop(self, drop: Drop) -> None:
         await pipeline.accept(self.house, drop)
@@ -250,6 +254,14 @@ def _goes_on(job: Job) -> bool:
     return job.reason in ("render", "looking", "reuse")
 
 
+def _assets_of(data: bytes, name: str) -> tuple[str, ...]:
+    """Name the files that a sidecar lists as assets; one that cannot be read lists none, and is rejected later."""
+    try:
+        return sidecar.parse(data, name).assets
+    except SidecarError:
+        return ()
+
+
 def _inbox_rules(inbox: Inbox) -> InboxRules:
     return InboxRules(
         name=inbox.name,
@@ -261,6 +273,14 @@ def _inbox_rules(inbox: Inbox) -> InboxRules:
         originals=inbox.originals,
         duplicates=inbox.duplicates,
     )
+
+
+def refuse_bad_layout(config: Config) -> None:
+    """See what only the disk and the other rooms can tell of a config. Raises: ConfigError with every problem."""
+    problems = [*check_layout(config)]
+    problems += [f'inbox "{inbox.name}": {said}' for inbox in config.inboxes if (said := skills.problem(inbox.skill))]
+    if problems:
+        raise ConfigError("The config cannot work.", problems=tuple(problems))
 
 
 def build_client(config: Config, url: str, env: Mapping[str, str]) -> Client:

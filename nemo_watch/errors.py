@@ -124,8 +124,8 @@ class UnreachableError(CloudError):
 class UnintelligibleError(CloudError):
     """An answer that the contract does not know: HTML from a proxy, JSON of another shape. `code` is "bad_reply"."""
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
-        super().__init__(message, code="bad_reply", hint=hint, status=status)
+    def __init__(self, message: str, *, hint: str = "", status: int = 0, refused: bool = False) -> None:
+        super().__init__(message, code="bad_reply", hint=hint, status=status, refused=refused)
 
 
 class RefusedError(CloudError):

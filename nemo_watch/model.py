@@ -106,6 +106,8 @@ class Waiting:
 Originals = Literal["archive", "delete", "keep"]
 Duplicates = Literal["reuse", "process", "reject"]
 Quality = Literal["draft", "standard", "high", "best"]
+EXPORT_FORMATS = ("mp4", "mov")
+EXPORT_HEIGHTS = (360, 480, 540, 720, 1080)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def _two(picture: str, sound: str, seconds: float) -> list[str]:
 _PAUSES = _tone(4, 0.5, 2.5)
 _TEST = "testsrc2=s=320x180:r=30"
 _SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:04,000 --> 00:00:05,500\nGood {bye} \\N!\n"
+_LATE_SRT = "1\n00:00:06,000 --> 00:00:08,000\nHello there.\n\n2\n00:00:09,000 --> 00:00:10,500\nAnd good bye.\n"
+_TEXTS = {"cues.srt": _SRT, "late.srt": _LATE_SRT}
 _THREE = "color={}:s=320x180:r=30:d=2[{}];"
 _RECIPES: dict[str, list[str]] = {
     # 0.5 s to 2.5 s of every 4 s is loud: pauses of 0.5 s, 2 s, 2 s and 1.5 s
@@ -50,23 +52,19 @@ _RECIPES: dict[str, list[str]] = {
     # 4.8 s of every 6 s are loud: 80 s of sound, the rest pauses
     "frameid_long.mp4": _two(_BITS, _tone(6, 0.6, 5.4), 100),
     "scenes.mp4": [
-        *("-filter_complex", "".join(_THREE.format(c, c[0]) for c in ("red", "green", "blue")) + "[r][g][b]concat=n=3"),
+        *("-filter_complex", "".join(_THREE.format(c, c[0]) for c in ("red", "lime", "blue")) + "[r][l][b]concat=n=3"),
         *_X264,
     ],
     "black.mp4": _two("color=black:s=320x180:r=30", "anullsrc=r=48000:cl=stereo", 4),
     "mute.mp4": ["-f", "lavfi", "-i", _TEST, "-t", "4", *_X264],
     "steady.mp4": _two("color=gray:s=320x180:r=30", "aevalsrc='0.3*sin(2*PI*300*t)':s=48000", 4),
+    "steady12.mp4": _two("color=gray:s=320x180:r=30", "aevalsrc='if(lt(t,1.5),0,0.3*sin(2*PI*300*t))':s=48000", 12),
     "sar.mp4": ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25", "-t", "2", "-vf", "setsar=4/3", *_X264],
-    "odd.mkv": ["-f", "lavfi", "-i", "testsrc2=s=319x179:r=25", "-t", "2", "-c:v", "ffv1", "-pix_fmt", "yuv444p"],
+    "odd.mkv": ["-f", "lavfi", "-i", "testsrc=s=319x179:r=25", "-t", "2", "-c:v", "ffv1", "-pix_fmt", "yuv444p"],
     "hdr.mkv": [
-        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30,format=yuv420p10le", "-t", "1", "-c:v", "libx265"),
-        *(
-            "-preset",
-            "ultrafast",
-            "-x265-params",
-            "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
-        ),
-        *("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"),
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", "1", "-vf"),
+        "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv",
+        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
     ],
     "tone.wav": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
     "tone.mp3": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
@@ -105,8 +103,8 @@ def _made(folder: Path, name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():
             return path
-        if name == "cues.srt":
-            path.write_text(_SRT, encoding="utf-8")
+        if name in _TEXTS:
+            path.write_text(_TEXTS[name], encoding="utf-8")
             return path
         fresh = folder / f"new-{name}"
         if name == "rotated.mp4":

@@ -15,7 +15,7 @@ import wave
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import imageio_ffmpeg
@@ -48,7 +48,7 @@ class Caller:
         self.token = token
         self.http.headers["Authorization"] = f"Bearer {token}"
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -20,8 +20,8 @@ from nemo_watch import media, skills
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.pictures import safe
 from nemo_watch.config import Config
-from nemo_watch.daemon import build_client, is_running
-from nemo_watch.errors import CloudError, MediaToolError
+from nemo_watch.daemon import build_client, is_running, refuse_bad_layout
+from nemo_watch.errors import CloudError, ConfigError, MediaToolError
 from nemo_watch.folders import TEMP_PREFIX
 
 CLIP_CREDITS = 50
@@ -43,7 +43,7 @@ def run_check(config_path: str | None, *, as_json: bool) -> int:
     config = configuration.load(config_path, os.environ)
     findings = [
         Finding("config", "good", config.source or "no file, the defaults"),
-        *(Finding("layout", "bad", problem) for problem in configuration.check_layout(config)),
+        *_layout(config),
         *_folders(config),
         _disk("state", config.state.path),
         _tool(),
@@ -63,6 +63,14 @@ def _print(findings: list[Finding]) -> None:
         console.print(f"{marks[finding.level]}  {safe(finding.what)}: {safe(finding.found)}")
         if finding.mend:
             console.print(f"      -> {safe(finding.mend)}")
+
+
+def _layout(config: Config) -> list[Finding]:
+    try:
+        refuse_bad_layout(config)
+    except ConfigError as error:
+        return [Finding("layout", "bad", problem) for problem in error.problems]
+    return [Finding("layout", "good", "the folders do not lie inside each other")]
 
 
 def _folders(config: Config) -> list[Finding]:
@@ -133,7 +141,9 @@ async def _backend(config: Config) -> list[Finding]:
         return [Finding("backend", "good", f"the embedded sandbox; {running}")]
     client = build_client(config, config.backend.url, os.environ)
     try:
-        balance = await client.balance(skills.headers(skills.profile(config.inboxes[0].skill), os.environ))
+        balance = await client.balance(
+            skills.headers(skills.profile(config.inboxes[0].skill), os.environ, os.path.expanduser("~"))
+        )
     except CloudError as error:
         return [Finding("backend", "bad", f"{config.backend.url}: {error.message}", error.hint)]
     finally:

@@ -68,7 +68,7 @@ async def _read_instructions(rules: InboxRules, drop: Drop) -> Instructions:
 
 async def _plan_work(rules: InboxRules, drop: Drop, instructions: Instructions) -> Work:
     routed = routing.route(instructions.steps, instructions.exports)
-    if routed.questions and not routed.messages:
+    if not routed.messages and not routed.exports:
         raise SidecarError(
             "The instruction only asks for credits or status, there is nothing to do with the clip.",
             hint="Write what is to be done with the clip; questions go into a file named NAME.ask.txt.",

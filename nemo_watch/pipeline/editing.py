@@ -15,14 +15,14 @@ from nemo_watch import folders, policy, reply
 from nemo_watch.client import MIME_TYPES, UploadSource
 from nemo_watch.errors import CloudError, MediaError, NemoWatchError, RefusedError
 from nemo_watch.folders.names import split
-from nemo_watch.model import FileRef, Job, Json, Session, SessionState, Step, Turn
+from nemo_watch.model import Failure, FileRef, Job, Json, Session, SessionState, Step, Turn
 from nemo_watch.pipeline.house import House, StepAsideError, later, log, now
 
 
 class RejectedError(NemoWatchError):
     """The job ends here, with this failure."""
 
-    def __init__(self, failure: policy.Failure) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message, code=failure.code, hint=failure.action)
         self.failure = failure
 
@@ -35,7 +35,8 @@ async def ensure_session(house: House, job: Job) -> Session:
     house.show(job, "session")
     await refuse_while_held(house, job)
     await _see_that_nothing_changed(house, job)
-    session = await house.client.open_session(job.work.title, job.work.language, house.skill(job))
+    language = house.session_language(job.work.skill, job.work.language)
+    session = await house.client.open_session(job.work.title, language, house.skill(job))
     await house.done(job, "session", {**asdict(session), "credits_before": await read_credits(house, job)})
     return session
 

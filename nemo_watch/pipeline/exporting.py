@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable
 from datetime import datetime
+from typing import NoReturn
 
 from nemo_watch import folders, policy
 from nemo_watch.errors import CloudError, MediaError
@@ -36,6 +38,7 @@ async def render(house: House, job: Job, session: Session, draft: Json, number: 
     data: Json = dict(step.data) if step is not None else _first_render()
     if step is None:
         await house.ledger.intend(job.job_id, name, house.token, data)
+    status: RenderStatus | None
     if not data["acknowledged"]:
         status = await _submit_or_find(house, job, session, draft, export, name, data, again=step is not None)
     else:
@@ -96,7 +99,7 @@ async def _ask(house: House, job: Job, render_id: str) -> RenderStatus | None:
         raise
 
 
-async def _another_render(house: House, job: Job, name: str, data: Json, reason: str) -> None:
+async def _another_render(house: House, job: Job, name: str, data: Json, reason: str) -> NoReturn:
     """Plan one more render under a new id, or reject. Never returns."""
     if len(data["ids"]) >= MOST_RENDERS:
         # The next time the file is put back, it may be tried anew.
@@ -109,7 +112,7 @@ async def _another_render(house: House, job: Job, name: str, data: Json, reason:
     raise StepAsideError(0.0, "retry", f"The export failed ({reason}); it is made once more.")
 
 
-async def _wait_for(house: House, job: Job, name: str, data: Json, status: RenderStatus) -> None:
+async def _wait_for(house: House, job: Job, name: str, data: Json, status: RenderStatus) -> NoReturn:
     """Leave the worker to others until the next poll. Never returns."""
     waited_s = _waited_s(data)
     if waited_s >= house.patience.give_up_after_s:
@@ -169,7 +172,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     return True
 
 
-async def _fetch(house: House, job: Job, made: Json, part: str, on_progress: object) -> None:
+async def _fetch(house: House, job: Job, made: Json, part: str, on_progress: Callable[[int, int], None]) -> None:
     """Take the URL first; the backend's own download route if the URL is missing, refused or gave bad bytes before."""
     if made["url"] and made["bad"] < 2:
         try:

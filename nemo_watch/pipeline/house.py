@@ -95,6 +95,7 @@ class EndedError(Exception):
 class House:
     """The rooms and rules that the pipeline works with, built once by the daemon.
 
+    `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
     `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip
     in the inbox other than `but`, not a job yet, is paired with the file `rel`. `paying` are the jobs with a paid call
     in flight, `overlapped` those whose paid call met another one.
@@ -107,6 +108,7 @@ class House:
     inboxes: dict[str, InboxRules]
     spool: str
     skill_headers: Callable[[str], SkillHeaders]
+    session_language: Callable[[str, str], str]
     verify: Callable[[str, float | None, int | None], Awaitable[MediaInfo]]
     on_release: Callable[[str, str], None]
     on_enter: Callable[[], None]

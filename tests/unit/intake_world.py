@@ -1,4 +1,4 @@
-"""A pretended inbox: files with stamps, a clock, and a caller that answers the intake's requests as the watcher does."""
+"""A pretended inbox: files with stamps, a clock, and a caller that answers the intake as the watcher does."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ def world(
     settle: SettleRules | None = None,
     polled: bool = False,
 ) -> World:
-    inbox = InboxRules("videos", accept_all, has_instruction, recursive, ignore)
+    inbox = InboxRules("videos", "cut the pauses" if has_instruction else "", accept_all, recursive, ignore)
     return World(Intake(inbox, settle, polled=polled))

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from nemo_watch.intake import SettleRules, settle_rules
+from nemo_watch.intake import Inspection, SettleRules, settle_rules
 from nemo_watch.model import FileKind
 from tests.unit.intake_world import World, world
 
@@ -85,8 +85,6 @@ def test_a_change_between_window_and_inspection_starts_again() -> None:
     w.see("clip.mp4", "scanned")
     (ref,) = w.intake.decide(w.now_s).inspect
     new = w.put("clip.mp4", event=None)
-    from nemo_watch.intake import Inspection
-
     w.intake.inspected("clip.mp4", ref.stamp, Inspection("changed"), w.now_s)
     w.see("clip.mp4", "closed")
     w.put("clip.txt")
@@ -94,7 +92,9 @@ def test_a_change_between_window_and_inspection_starts_again() -> None:
     assert [drop.clip.stamp for drop in w.drops] == [new]
 
 
-@pytest.mark.parametrize("control", ["clip.mp4.aria2", "clip.mp4.part", "clip.ab3.mp4.part", "clip.mp4.0123abcd.partial"])
+@pytest.mark.parametrize(
+    "control", ["clip.mp4.aria2", "clip.mp4.part", "clip.ab3.mp4.part", "clip.mp4.0123abcd.partial"]
+)
 def test_a_control_file_holds_the_clip(control: str) -> None:
     w = world()
     w.put("clip.mp4")
@@ -216,7 +216,10 @@ def test_media_the_cloud_does_not_take_and_files_that_ask_for_it() -> None:
     for name in ("tape.m4v", "slides.pdf", "slides.pdf.txt", "README.md", "invoice.pdf"):
         w.put(name)
     w.run(120)
-    assert {(d.clip.rel, d.refusal.code) for d in w.drops if d.refusal} == {("tape.m4v", "4001"), ("slides.pdf", "4001")}
+    assert {(d.clip.rel, d.refusal.code) for d in w.drops if d.refusal} == {
+        ("tape.m4v", "4001"),
+        ("slides.pdf", "4001"),
+    }
     assert w.reason("README.md") == "ignored"
     assert w.sentence("README.md").startswith("it is ignored: ")
     assert w.intake.idle()
@@ -267,6 +270,30 @@ def test_files_named_by_a_sidecar_are_no_drops(first: str) -> None:
     w.scan()
     w.run(600)
     assert w.dropped() == ["intro.mp4"]
+    w.put("logo.mp4")  # but a new file of that name is nobody's asset any more
+    w.run(60)
+    assert w.dropped() == ["intro.mp4", "logo.mp4"]
+
+
+def test_a_clip_with_its_own_sidecar_waits_for_a_toml_that_came_before_it_was_whole() -> None:
+    w = world()
+    w.put("logo.mp4")
+    w.put("logo.txt")
+    w.run(1)
+    w.put("intro.toml", assets=("logo.mp4",))
+    w.run(60)
+    assert not w.drops
+    assert w.reason("logo.mp4") == "asset"
+
+
+def test_toml_sidecars_that_keep_coming_do_not_starve_a_clip() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.put("clip.txt")
+    for number in range(10):
+        w.put(f"other{number}.toml")
+        w.run(0.9)
+    assert w.dropped() == ["clip.mp4"]
 
 
 def test_a_name_that_is_no_longer_named_becomes_a_drop() -> None:
@@ -341,6 +368,20 @@ def test_a_sidecar_rewritten_by_removing_it_first_is_waited_for() -> None:
     w.run(1)
     w.remove("clip.txt")
     w.run(5)
+    assert not w.drops
+    w.put("clip.txt")
+    w.run(3)
+    assert w.drops[0].source == "sidecar"
+
+
+def test_a_sidecar_that_goes_begins_the_wait_afresh() -> None:
+    w = world()
+    w.put("clip.mp4")
+    for _ in range(40):  # its own wait has long passed
+        w.put("clip.txt", event="created")
+        w.run(1)
+    w.remove("clip.txt")
+    w.run(10)
     assert not w.drops
     w.put("clip.txt")
     w.run(3)
@@ -561,6 +602,62 @@ def test_a_listing_older_than_what_was_seen_meanwhile_removes_nothing() -> None:
     w.scan()
     w.run(30)
     assert len(w.drops) == 1
+
+
+def test_a_listing_older_than_the_last_look_changes_nothing() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", event="created")
+    tree, started_s = w.tree(), w.now_s + 0.1
+    w.now_s += 1
+    new = w.put("clip.mp4", event="closed")
+    w.intake.scanned(tree, started_s=started_s)
+    w.run(2.1)
+    assert [drop.clip.stamp for drop in w.drops] == [new]
+
+
+def test_an_inspection_of_what_is_no_longer_there_says_nothing() -> None:
+    w = world()
+    w.put("clip.txt")
+    old = w.put("clip.mp4")
+    w.run(1)
+    w.now_s += 1
+    w.intake.decide(w.now_s)
+    w.see("clip.mp4", "scanned")
+    assert w.intake.decide(w.now_s).inspect
+    w.put("clip.mp4", verdict="incomplete")
+    w.intake.inspected("clip.mp4", old, Inspection("whole"), w.now_s)
+    w.run(60)
+    assert not w.drops
+    assert w.reason("clip.mp4") == "incomplete"
+
+
+def test_a_folder_that_could_not_be_listed_is_asked_for_again() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.run(31)
+    w.now_s += 1
+    assert w.intake.decide(w.now_s).listings == ("",)
+    assert w.intake.decide(w.now_s).listings == ()
+    w.intake.missed_listing("", w.now_s)
+    w.run(6)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_whom_a_sidecar_serves() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.put("clip.mov", verdict="incomplete")
+    for name in ("clip.txt", "clip.srt", "clip.jpg", "_default.txt"):
+        w.put(name)
+    w.run(5)
+    assert w.dropped() == ["clip.mp4"]
+    assert w.intake.serves("clip.txt", but="clip.mp4")
+    assert w.intake.serves("clip.srt", but="clip.mp4")
+    assert w.intake.serves("_default.txt", but="clip.mp4")
+    assert not w.intake.serves("clip.txt", but="clip.mov")
+    w.remove("clip.mov")
+    assert not w.intake.serves("clip.txt", but="clip.mp4")
 
 
 def test_folders_that_could_not_be_listed_are_not_empty() -> None:

@@ -92,7 +92,7 @@ def test_verdict(data: bytes, verdict: str) -> None:
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a.jpg", "image", "jpg"),
         (b"ID3\4\0\0\0\0\0\0", "a.mp3", "audio", "mp3"),
         (b"ID3\4\0\0\0\0\0\0", "a.aac", "audio", "aac"),
-        (2 * (b"\xff\xfb\x50\xc4" + bytes(188)), "a.mp3", "audio", "mp3"),
+        (2 * (b"\xff\xfb\x54\xc4" + bytes(188)), "a.mp3", "audio", "mp3"),
         (2 * (b"\xff\xf1\x4c\x80\x02\x1f\xfc" + bytes(9)), "a.aac", "audio", "aac"),
     ],
 )

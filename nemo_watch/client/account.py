@@ -1,0 +1,145 @@
+"""In whose name calls are made: the token for each, one new anonymous token where it is refused, links for people.
+
+Touches: the network through the line, the state folder through the credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import quote
+
+from nemo_watch.client import wire
+from nemo_watch.client.credentials import Credentials
+from nemo_watch.client.line import Line, unwrapped
+from nemo_watch.client.refusals import refusal
+from nemo_watch.client.wire import AnonymousToken
+from nemo_watch.errors import RefusedError
+
+T = TypeVar("T")
+
+_SHORT_WAIT_S = 60.0
+_QUOTA_PAUSE_S = 30.0
+_LINKED = frozenset({"2001", "402", "403"})
+
+
+class Account:
+    """The account of one client; made and used inside one event loop."""
+
+    def __init__(self, line: Line, credentials: Credentials, web: str) -> None:
+        self._line = line
+        self._credentials = credentials
+        self._web = web
+        self._renewing = asyncio.Lock()
+        self._quota: tuple[float, RefusedError] | None = None
+
+    async def make(self, once: Callable[[str], Awaitable[T]]) -> T:
+        """Make a call with the token, and once more with a new one if an anonymous token was refused before anything
+        was accepted. Raises: whatever the call raises; its refusals get the page where more can be had.
+        """
+        token = await self.token()
+        try:
+            return await self._linked(once, token)
+        except RefusedError as error:
+            if error.code != "1001" or not error.refused or not self._credentials.is_anonymous:
+                raise
+        return await self._linked(once, await self._renewed(token))
+
+    async def _linked(self, once: Callable[[str], Awaitable[T]], token: str) -> T:
+        try:
+            return await once(token)
+        except RefusedError as error:
+            if error.code in _LINKED:
+                error.link = self._link()
+            raise
+
+    async def token(self) -> str:
+        """Give the token to use now. Raises: RefusedError ("token_quota"), CloudError, ConfigError, FolderError."""
+        given = self._credentials.given()
+        if given:
+            return given
+        kept = self._credentials.kept()
+        if kept and kept.expires_at > datetime.now(UTC):
+            return kept.token
+        try:
+            return await self._renewed(kept.token if kept else "")
+        except RefusedError as error:
+            # By the backend's clock the old one may still be good; if not, it will say so.
+            if kept and error.code == "token_quota":
+                return kept.token
+            raise
+
+    async def _renewed(self, stale: str) -> str:
+        """Get an anonymous token other than the stale one; calls that wait here together ask the backend once."""
+        loop = asyncio.get_running_loop()
+        async with self._renewing:
+            kept = self._credentials.kept()
+            if kept and kept.token != stale:
+                return kept.token
+            if self._quota and loop.time() < self._quota[0]:
+                raise _again(self._quota[1])
+            try:
+                fresh = await self._anonymous_token()
+            except RefusedError as error:
+                if error.code == "token_quota":
+                    self._quota = (loop.time() + _QUOTA_PAUSE_S, error)
+                raise
+            self._credentials.keep(fresh)
+            return fresh.token
+
+    async def _anonymous_token(self) -> AnonymousToken:
+        """Ask for a token. Repeat: once per client in seven days. Source: contract.md 2, 3.1."""
+        doing = "asking for an anonymous token"
+        client_id = self._credentials.client_id()
+        first = True
+        while True:
+            response, answer = await self._line.exchange(
+                "POST", "/api/auth/anonymous-token", doing, {"X-Client-Id": client_id}, b"", alone=True
+            )
+            try:
+                return wire.read_token(unwrapped(response, answer, doing), doing, datetime.now(UTC))
+            except RefusedError as error:
+                wait_s = error.retry_after_s
+                if error.code == "429" and not (first and wait_s is not None and wait_s <= _SHORT_WAIT_S):
+                    raise _quota(error, answer, doing) from error
+                if error.code == "429":
+                    await asyncio.sleep(wait_s or 0.0)
+                elif error.code == "400" and first:
+                    client_id = self._credentials.new_client_id()
+                else:
+                    raise
+            first = False
+
+    def _link(self) -> str:
+        """The page where the account gets more rights or credits. Source: contract.md 2."""
+        user_id = self._credentials.user_id
+        if user_id.startswith("anon_") or (self._credentials.is_anonymous and user_id):
+            return f"{self._web}/register?bind={quote(user_id, safe='')}"
+        return f"{self._web}/register" if self._credentials.is_anonymous else self._web
+
+
+def _quota(error: RefusedError, answer: bytes, doing: str) -> RefusedError:
+    now = datetime.now(UTC)
+    until = wire.read_until(answer)
+    if until is None:
+        until = now + (timedelta(seconds=error.retry_after_s) if error.retry_after_s is not None else wire.TOKEN_LIFE)
+    quota = refusal("token_quota", doing, status=error.status, retry_after_s=error.retry_after_s)
+    quota.hint = f"Set NEMO_TOKEN to a token of your own, or wait until {until:%Y-%m-%d %H:%M} UTC."
+    quota.until = until
+    return quota
+
+
+def _again(error: RefusedError) -> RefusedError:
+    """Make the same error anew: one exception is never raised in two tasks."""
+    return RefusedError(
+        error.message,
+        code=error.code,
+        hint=error.hint,
+        status=error.status,
+        refused=error.refused,
+        retry_after_s=error.retry_after_s,
+        until=error.until,
+        link=error.link,
+    )

@@ -1,0 +1,23 @@
+"""Options: what the config file and the environment say, checked once at the start.
+
+Touches: the config file (read), and in `check_layout` the folders it names (looked at, never written).
+`python -m nemo_watch.config` prints the example file.
+"""
+
+from nemo_watch.config.layout import check_layout
+from nemo_watch.config.options import Backend, Config, Inbox, Queue, Sandbox, Seconds, State
+from nemo_watch.config.reading import build, find, load
+
+__all__ = [
+    "Backend",
+    "Config",
+    "Inbox",
+    "Queue",
+    "Sandbox",
+    "Seconds",
+    "State",
+    "build",
+    "check_layout",
+    "find",
+    "load",
+]

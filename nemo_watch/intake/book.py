@@ -1,0 +1,382 @@
+"""Keeps what was seen of an inbox: who is there, since when it stands still, who must be judged again. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import count
+
+from nemo_watch.intake.entries import ACTIVE, Entry, Folder, Phase
+from nemo_watch.intake.names import (
+    CLIP_ROLES,
+    TEXT_ROLES,
+    NameRules,
+    guarded_keys,
+    is_within,
+    join_rel,
+    name_key,
+    rel_keys,
+    split_rel,
+)
+from nemo_watch.intake.rules import Inspection
+from nemo_watch.model import FileKind, FileStamp, Sighting
+
+Listing = Mapping[str, tuple[FileKind, FileStamp]]
+"""The files (not the folders) of one folder by name."""
+
+RETRY_LOOK_S = 5.0
+
+
+class Book:
+    """The files of one inbox, by folder. All times are monotonic seconds and come from the caller."""
+
+    def __init__(self, names: NameRules, *, accept_all: bool = False) -> None:
+        self.names = names
+        self._accept_all = accept_all
+        self.folders: dict[str, Folder] = {"": Folder("")}
+        self.active = 0
+        self._dirty: dict[Entry, None] = {}
+        self._due: list[tuple[float, int, Entry]] = []
+        self._numbers = count()
+        self._named: dict[str, frozenset[str]] = {}
+        self._namers: dict[str, tuple[str, ...]] = {}
+
+    # ------------------------------------------------------------ what was seen
+
+    def see(self, sighting: Sighting) -> None:
+        """Take in one look at one name. Repeat: safe."""
+        folder_rel, name = split_rel(sighting.rel)
+        if sighting.stamp is None or sighting.kind == "gone":
+            self._remove(folder_rel, name, sighting.at_s)
+            return
+        folder = self.folders.get(folder_rel)
+        entry = folder.entries.get(name) if folder is not None else None
+        closing = sighting.kind in ("closed", "moved")
+        if entry is not None:
+            self._see_again(entry, sighting.stamp, sighting.file_kind, sighting.at_s, closing=closing)
+        elif folder is None or folder.handled.get(name) != sighting.stamp:
+            scanned = sighting.kind == "scanned"
+            self._see_new(
+                folder_rel, name, sighting.stamp, sighting.file_kind, sighting.at_s, closing=closing, scanned=scanned
+            )
+
+    def listed(self, folder_rel: str, listing: Listing, *, started_s: float) -> None:
+        """Take in all files of one folder as they were at or after `started_s`.
+
+        What was looked at since then is left as it is: a listing is older than the looks made while it ran.
+        """
+        if self.names.folder_rule(folder_rel):
+            return
+        folder = self.folder(folder_rel)
+        for name, (kind, stamp) in listing.items():
+            entry = folder.entries.get(name)
+            if entry is not None:
+                if entry.looked_s <= started_s:
+                    self._see_again(entry, stamp, kind, started_s, closing=False)
+            elif folder.handled.get(name) != stamp:
+                self._see_new(folder_rel, name, stamp, kind, started_s, closing=False, scanned=True)
+        self._remove_unlisted(folder, listing, started_s)
+        folder.asked = False
+        folder.listed_s = max(folder.listed_s, started_s)
+        self._wake_awaiting(folder)
+
+    def scanned(
+        self, tree: Mapping[str, Listing], *, started_s: float, under: str = "", unread: Collection[str] = ()
+    ) -> None:
+        """Take in a whole tree (or the part below the folder `under`): folders that are not in it are gone.
+
+        `unread` are folders that could not be listed: nothing below them is believed to be gone.
+        """
+        for folder_rel, listing in tree.items():
+            self.listed(folder_rel, listing, started_s=started_s)
+        blind = tuple(unread)
+        for folder_rel in [rel for rel in self.folders if rel not in tree and is_within(rel, under)]:
+            if not any(is_within(folder_rel, rel) for rel in blind):
+                self._remove_unlisted(self.folders[folder_rel], {}, started_s)
+
+    def inspected(self, rel: str, stamp: FileStamp, inspection: Inspection, now_s: float) -> None:
+        """Take in what was found inside a file that had this stamp when it was opened."""
+        entry = self.entry(rel)
+        if entry is None or entry.stamp != stamp:
+            return
+        entry.asked = False
+        entry.looked_s = max(entry.looked_s, now_s)
+        if inspection.verdict == "changed":
+            self._restart(entry, now_s)
+            return
+        if entry.verdict != inspection.verdict:
+            entry.since_s = now_s
+        entry.verdict, entry.verdict_s, entry.about = inspection.verdict, now_s, inspection.detail
+        entry.wait_from_s = max(entry.wait_from_s, now_s)
+        self._dirty[entry] = None
+
+    def missed(self, rel: str, now_s: float) -> None:
+        """Note that a file asked for by `look`, `inspect` or `read` could not be looked at: ask again later."""
+        entry = self.entry(rel)
+        if entry is not None and entry.asked:
+            entry.asked = False
+            self.schedule(entry, now_s + RETRY_LOOK_S)
+
+    def missed_listing(self, folder_rel: str, now_s: float) -> None:
+        """Note that a folder asked for by `listings` could not be listed: ask again a little later."""
+        folder = self.folders.get(folder_rel)
+        if folder is not None:
+            folder.asked = False
+            for entry in folder.awaiting:
+                self.schedule(entry, now_s + RETRY_LOOK_S)
+
+    def asset_names(self, rel: str, stamp: FileStamp, names: Iterable[str]) -> None:
+        """Take in which files a TOML sidecar names as its assets: they are never drops."""
+        entry = self.entry(rel)
+        if entry is None or entry.stamp != stamp:
+            return
+        entry.asked = False
+        entry.verdict = "whole"
+        self._name_assets(rel, rel_keys(entry.folder.rel, names))
+        self._unblock(entry)
+        self._dirty[entry] = None
+
+    # ------------------------------------------------------------ what became of it
+
+    def known(self, rel: str, stamp: FileStamp) -> None:
+        """Note that the ledger knows this file (in flight, kept, an asset of a job): not a drop until it changes."""
+        folder_rel, name = split_rel(rel)
+        entry = self.entry(rel)
+        if self.names.classify(rel).role not in CLIP_ROLES or (entry is not None and entry.stamp != stamp):
+            return
+        folder = self.folder(folder_rel)
+        self._hand_over(folder, name, stamp, entry)
+
+    def taken(self, rel: str, stamp: FileStamp) -> None:
+        """Note that a drop became a job. A file that changed since is on its way to the next drop. Repeat: safe."""
+        self.known(rel, stamp)
+
+    def is_offered(self, rel: str, stamp: FileStamp) -> bool:
+        """Tell whether this very file was handed over as a drop and is neither taken nor forgotten."""
+        entry = self.entry(rel)
+        return entry is not None and entry.phase == "offered" and entry.stamp == stamp
+
+    def forget(self, rel: str, now_s: float) -> None:
+        """Start again with a file as if it had just been seen: it changed while it was read, or was not accepted."""
+        folder_rel, name = split_rel(rel)
+        entry = self.entry(rel)
+        if entry is not None:
+            self._restart(entry, now_s)
+            return
+        folder = self.folders.get(folder_rel)
+        stamp = folder.handled.pop(name, None) if folder is not None else None
+        if stamp is not None:
+            self._see_new(folder_rel, name, stamp, "file", now_s, closing=False, scanned=True)
+
+    # ------------------------------------------------------------ keeping the book
+
+    def entries(self) -> Iterator[Entry]:
+        """Give all files that are not handled."""
+        for folder in self.folders.values():
+            yield from folder.entries.values()
+
+    def entry(self, rel: str) -> Entry | None:
+        """Find a file that is not handled."""
+        folder_rel, name = split_rel(rel)
+        folder = self.folders.get(folder_rel)
+        return folder.entries.get(name) if folder is not None else None
+
+    def folder(self, rel: str) -> Folder:
+        """Find or begin a folder."""
+        folder = self.folders.get(rel)
+        if folder is None:
+            folder = self.folders[rel] = Folder(rel)
+        return folder
+
+    def _see_new(
+        self, folder_rel: str, name: str, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool, scanned: bool
+    ) -> None:
+        rel = join_rel(folder_rel, name)
+        named = self.names.classify(rel)
+        if named.role == "ignored":
+            folder = self.folders.get(folder_rel)
+            if folder is not None and not scanned and not self.names.ignored_by_user(rel):
+                folder.changed_s = max(folder.changed_s, at_s)
+            return
+        folder = self.folder(folder_rel)
+        folder.handled.pop(name, None)
+        entry = Entry(folder, name, named.role, stamp, kind, at_s, at_s, at_s, closed=closing)
+        folder.add(entry)
+        folder.changed_s = max(folder.changed_s, at_s)
+        self.active += 1
+        self._began(entry, at_s)
+
+    def _see_again(self, entry: Entry, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool) -> None:
+        if stamp == entry.stamp and kind == entry.kind:
+            entry.looks += 1
+            entry.looked_s = max(entry.looked_s, at_s)
+            entry.closed = entry.closed or closing
+            if entry.phase in ("settling", "grace"):
+                entry.asked = False
+                self._dirty[entry] = None
+        elif at_s >= entry.looked_s:
+            entry.stamp, entry.kind = stamp, kind
+            self._restart(entry, at_s, closing=closing)
+
+    def _restart(self, entry: Entry, at_s: float, *, closing: bool = False) -> None:
+        entry.changed_s = entry.looked_s = at_s
+        entry.looks, entry.closed, entry.asked = 1, closing, False
+        entry.verdict, entry.verdict_s = None, 0.0
+        entry.folder.changed_s = max(entry.folder.changed_s, at_s)
+        self.enter(entry, "settling", None)
+        self._began(entry, at_s)
+
+    def _began(self, entry: Entry, at_s: float) -> None:
+        """See to what follows from a file that is new or changed."""
+        entry.since_s = at_s
+        self._dirty[entry] = None
+        if entry.role == "control":
+            self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
+            self._wake_guarded(entry)
+        elif entry.role in TEXT_ROLES:
+            self._unblock(entry)
+            if entry.is_toml and entry.kind == "file":
+                entry.folder.unread[entry] = at_s
+            self.wake_clips_of(entry)
+
+    def _remove_unlisted(self, folder: Folder, listing: Listing, started_s: float) -> None:
+        for name in [name for name, entry in folder.entries.items() if name not in listing]:
+            if folder.entries[name].looked_s <= started_s:
+                self._remove(folder.rel, name, started_s)
+        if folder.handled_s <= started_s:
+            for name in [name for name in folder.handled if name not in listing]:
+                self._remove(folder.rel, name, started_s)
+        if folder.is_empty and not listing and folder.rel and not folder.awaiting:
+            self.folders.pop(folder.rel, None)
+
+    def _remove(self, folder_rel: str, name: str, at_s: float) -> None:
+        folder = self.folders.get(folder_rel)
+        if folder is None:
+            return
+        entry = folder.entries.get(name)
+        if entry is None:
+            if name in folder.handled:
+                folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
+            return
+        self.enter(entry, "ignored", None)
+        self._unblock(entry)
+        folder.discard(name, entry.role)
+        folder.changed_s = max(folder.changed_s, at_s)
+        if entry.role == "control":
+            self._wake_guarded(entry)
+        elif entry.role in TEXT_ROLES:
+            if entry.role == "instruction":
+                for clip in folder.clips_of_text(name):  # an editor may be about to put it back: wait afresh
+                    clip.wait_from_s = max(clip.wait_from_s, at_s)
+            self._release_assets(entry.rel)
+            self.wake_clips_of(entry)
+
+    def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
+        """Put a file among the handled ones: only its name and stamp are kept."""
+        if entry is not None:
+            self.enter(entry, "ignored", None)
+            entry.gone = True
+            del folder.entries[name]
+            folder.awaiting.pop(entry, None)
+        elif name not in folder.handled:
+            folder.add_stem(name)
+        folder.handled[name] = stamp
+        folder.handled_s = max(folder.handled_s, entry.looked_s if entry is not None else folder.handled_s)
+
+    # ------------------------------------------------------------ assets named by sidecars
+
+    def _name_assets(self, sidecar_rel: str, keys: frozenset[str]) -> None:
+        for key in self._named.pop(sidecar_rel, frozenset()):
+            left = tuple(rel for rel in self._namers.get(key, ()) if rel != sidecar_rel)
+            if left:
+                self._namers[key] = left
+            else:
+                self._namers.pop(key, None)
+        if keys:
+            self._named[sidecar_rel] = keys
+            for key in keys:
+                self._namers[key] = (*self._namers.get(key, ()), sidecar_rel)
+
+    def _release_assets(self, sidecar_rel: str) -> None:
+        """Let go of a sidecar that is gone; what it named and still lies there stays no drop until it changes."""
+        keys = self._named.get(sidecar_rel, frozenset())
+        self._name_assets(sidecar_rel, frozenset())
+        for folder in self.folders.values() if keys else ():
+            for folder_key, name_part in (split_rel(key) for key in keys if key not in self._namers):
+                if folder_key == name_key(folder.rel):
+                    for entry in [folder.entries[name] for name in folder.named(name_part) if name in folder.entries]:
+                        if entry.phase != "offered" and (entry.role != "still" or self._accept_all):
+                            self._hand_over(folder, entry.name, entry.stamp, entry)
+
+    def namer(self, rel: str) -> str:
+        """Give the sidecar that names a file as its asset, "" if none does."""
+        return next(iter(self._namers.get(name_key(rel), ("",)))) if self._namers else ""
+
+    # ------------------------------------------------------------ who must be judged again
+
+    def wake_clips_of(self, text: Entry) -> None:
+        """Have those judged again that a sidecar, default or subtitle may belong to."""
+        if text.role == "default":
+            for folder in self.folders.values():
+                if is_within(folder.rel, text.folder.rel):
+                    self._wake_awaiting(folder)
+            return
+        for clip in text.folder.clips_of_text(text.name):
+            self._dirty[clip] = None
+
+    def _wake_guarded(self, control: Entry) -> None:
+        for key in guarded_keys(control.name):
+            for name in control.folder.named(key):
+                entry = control.folder.entries.get(name)
+                if entry is not None:
+                    self._dirty[entry] = None
+
+    def _wake_awaiting(self, folder: Folder) -> None:
+        self._dirty.update(folder.awaiting)
+        folder.awaiting = {}
+
+    def await_reading(self, entry: Entry) -> None:
+        """Let a clip wait until the TOML sidecars that were there before it was whole have been read."""
+        heapq.heappush(entry.folder.reading, (entry.wait_from_s, next(self._numbers), entry))
+        self.enter(entry, "reading", None)
+
+    def _unblock(self, toml: Entry) -> None:
+        """Take a TOML sidecar out of those to be read, and wake the clips that waited for no other."""
+        folder = toml.folder
+        if folder.unread.pop(toml, None) is None:
+            return
+        oldest_s = next(iter(folder.unread.values()), float("inf"))
+        while folder.reading and folder.reading[0][0] < oldest_s:
+            self._dirty[heapq.heappop(folder.reading)[2]] = None
+
+    def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
+        """Put a file into a phase, and have it judged again at `due_s` at the latest."""
+        if entry.phase != phase:
+            self.active += (phase in ACTIVE) - (entry.phase in ACTIVE)
+            entry.phase = phase
+        entry.about = about
+        self.schedule(entry, due_s)
+
+    def to_judge(self, now_s: float) -> Iterator[Entry]:
+        """Give all that changed, came due or was woken meanwhile, until there is nothing left."""
+        while self._due and self._due[0][0] <= now_s:
+            due_s, _, entry = heapq.heappop(self._due)
+            if not entry.gone and entry.due_s == due_s:
+                self._dirty[entry] = None
+        while self._dirty:
+            dirty, self._dirty = self._dirty, {}
+            for entry in dirty:
+                if not entry.gone and entry.phase != "offered":
+                    yield entry
+
+    def next_due_s(self) -> float | None:
+        """Tell when the next file comes due by itself."""
+        while self._due and (self._due[0][2].gone or self._due[0][2].due_s != self._due[0][0]):
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def schedule(self, entry: Entry, due_s: float | None) -> None:
+        """Have a file judged again at `due_s`; None: not by time."""
+        if due_s is not None and due_s != entry.due_s:
+            heapq.heappush(self._due, (due_s, next(self._numbers), entry))
+        entry.due_s = due_s

@@ -1,0 +1,112 @@
+"""Decides from sightings, listings and inspections what becomes a drop: settled, whole, paired, exactly once. Pure.
+
+Nothing is believed because of an event: a file stands still only between two looks that saw the same stamp, and "there
+is no sidecar" is believed only of a listing that began after the wait for one. Only what changed or came due is judged
+again, so the cost of `decide` does not grow with the number of files.
+"""
+
+from __future__ import annotations
+
+from nemo_watch.intake import words
+from nemo_watch.intake.book import Book
+from nemo_watch.intake.entries import Entry
+from nemo_watch.intake.judge import Judge, Todo
+from nemo_watch.intake.names import TEXT_ROLES, NameRules, split_rel
+from nemo_watch.intake.rules import Decision, InboxRules, SettleRules
+from nemo_watch.model import FileRef, Waiting
+
+
+class Intake(Book):
+    """One inbox: the book of what was seen, and what follows from it."""
+
+    def __init__(self, inbox: InboxRules, settle: SettleRules | None = None, *, polled: bool = False) -> None:
+        super().__init__(NameRules(ignore=inbox.ignore, recursive=inbox.recursive), accept_all=inbox.accept_all)
+        self._settle = settle if settle is not None else SettleRules()
+        self._judge = Judge(self, inbox, self._settle)
+        self._judge.polled = polled
+
+    @property
+    def polled(self) -> bool:
+        """Whether only polling sees this inbox: longer windows, several looks."""
+        return self._judge.polled
+
+    @polled.setter
+    def polled(self, polled: bool) -> None:
+        self._judge.polled = polled
+
+    def decide(self, now_s: float) -> Decision:
+        """Judge all that changed or came due. What is asked for is asked once. Repeat: safe."""
+        todo = Todo()
+        for entry in self.to_judge(now_s):
+            self._judge.judge(entry, now_s, todo)
+        return Decision(
+            drops=tuple(todo.drops),
+            inspect=tuple(todo.inspect),
+            look=tuple(todo.look),
+            listings=tuple(todo.listings),
+            read=tuple(todo.read),
+            next_check_s=self.next_due_s(),
+        )
+
+    def idle(self) -> bool:
+        """Tell whether nothing is on its way: what still waits, waits for somebody."""
+        return self.active == 0
+
+    def waiting(self, now_s: float) -> list[Waiting]:
+        """List the files that may still become drops, and why they are not: not assets, texts and ignored ones."""
+        return [self._waiting(entry, now_s) for entry in self.entries() if _is_of_interest(entry)]
+
+    def why(self, rel: str, now_s: float) -> Waiting | None:
+        """Say why a file is not a job, None if nothing is known of it."""
+        entry = self.entry(rel)
+        if entry is not None:
+            return self._waiting(entry, now_s)
+        folder_rel, name = split_rel(rel)
+        named = self.names.classify(rel)
+        if named.role == "ignored":
+            return Waiting(rel, "ignored", f"it is ignored: {named.rule}", now_s)
+        folder = self.folders.get(folder_rel)
+        if folder is not None and name in folder.handled:
+            return Waiting(
+                rel, "taken", "it is known to the ledger: only a change of the file makes it a new drop", now_s
+            )
+        return None
+
+    def sidecar_of(self, rel: str) -> FileRef | None:
+        """Find the own sidecar beside a clip as it is now, settled or not: it may have come late."""
+        folder_rel, name = split_rel(rel)
+        folder = self.folders.get(folder_rel)
+        entry = (
+            folder.own_sidecar(name, shares_stem=self._judge.shares_stem(self.names.classify(rel).role))
+            if folder is not None
+            else None
+        )
+        return entry.ref if entry is not None and entry.kind == "file" else None
+
+    def serves(self, rel: str, *, but: str = "") -> bool:
+        """Tell whether a sidecar or subtitle belongs to a clip that is not a job yet, other than the clip `but`.
+
+        A folder's default belongs to whatever comes.
+        """
+        text = self.entry(rel)
+        if text is None or text.role not in TEXT_ROLES:
+            return False
+        if text.role == "default":
+            return True
+        for clip in text.folder.clips_of_text(text.name):
+            own = text.folder.own_sidecar(clip.name, shares_stem=self._judge.shares_stem(clip.role))
+            if clip.rel != but and (own is text or text in text.folder.companions(clip.name)):
+                return True
+        return False
+
+    def count(self) -> int:
+        """Count the files that are there, handled ones too."""
+        return sum(len(folder.entries) + len(folder.handled) for folder in self.folders.values())
+
+    def _waiting(self, entry: Entry, now_s: float) -> Waiting:
+        text = words.sentence(entry, now_s, self._settle, self._judge.window_s(entry))
+        return Waiting(entry.rel, entry.phase, text, entry.since_s, entry.due_s)
+
+
+def _is_of_interest(entry: Entry) -> bool:
+    return entry.role not in TEXT_ROLES and entry.phase not in ("asset", "ignored")

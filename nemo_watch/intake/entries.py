@@ -1,0 +1,204 @@
+"""What the intake remembers: one entry for each file that may become a drop or belongs to one, by folder. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from nemo_watch.intake.names import (
+    CLIP_ROLES,
+    SIDECAR_SUFFIXES,
+    TEXT_ROLES,
+    VIDEO,
+    Role,
+    guarded_keys,
+    join_rel,
+    name_key,
+    sidecar_keys,
+    split_name,
+)
+from nemo_watch.intake.rules import Verdict
+from nemo_watch.model import FileKind, FileRef, FileStamp
+
+_T = TypeVar("_T")
+
+Phase = Literal[
+    "settling",  # not still for its window yet, or not looked at again since
+    "control",  # a control file of a transfer lies beside it
+    "inspecting",  # somebody looks into it
+    "grace",  # it will be refused unless it changes
+    "incomplete",  # known container, not whole
+    "reading",  # TOML sidecars of its folder are read first: they may name it as an asset
+    "sidecar",  # for its own sidecar, or a text that is settling
+    "listing",  # for a fresh listing of its folder
+    "no_instruction",
+    "asset",
+    "ignored",
+    "settled",  # a text that stands still
+    "offered",  # handed over as a drop, not taken yet
+]
+ACTIVE: frozenset[Phase] = frozenset(
+    {"settling", "inspecting", "grace", "reading", "sidecar", "listing", "offered"}
+)  # these go on without anybody's help
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One file. `changed_s` is since when it stands still as seen by us, `looked_s` when it was last seen so.
+
+    `wait_from_s` is when the wait for a sidecar begins; `about` is the file or rule that the phase is about.
+    """
+
+    folder: Folder
+    name: str
+    role: Role
+    stamp: FileStamp
+    kind: FileKind
+    changed_s: float
+    looked_s: float
+    since_s: float
+    wait_from_s: float = 0.0
+    verdict_s: float = 0.0
+    due_s: float | None = None
+    looks: int = 1
+    closed: bool = False
+    asked: bool = False
+    gone: bool = False
+    verdict: Verdict | None = None
+    phase: Phase = "settling"
+    about: str = ""
+
+    @property
+    def rel(self) -> str:
+        return join_rel(self.folder.rel, self.name)
+
+    @property
+    def ref(self) -> FileRef:
+        return FileRef(self.rel, self.stamp)
+
+    @property
+    def is_toml(self) -> bool:
+        return self.role in ("instruction", "default") and split_name(self.name)[1] == "toml"
+
+
+@dataclass(slots=True, eq=False)
+class Folder:
+    """One folder: its entries, and the indexes that find who belongs to whom without a walk.
+
+    `handled` are files that are a job or known to the ledger, with the stamp that is. `stems` are names of clips by
+    their folded stem, handled ones too; `texts` are sidecars, defaults and subtitles by their folded name.
+    """
+
+    rel: str
+    changed_s: float = float("-inf")
+    listed_s: float = float("-inf")
+    handled_s: float = float("-inf")
+    asked: bool = False
+    entries: dict[str, Entry] = field(default_factory=dict)
+    handled: dict[str, FileStamp] = field(default_factory=dict)
+    stems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    controls: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    awaiting: dict[Entry, None] = field(default_factory=dict)
+    unread: dict[Entry, float] = field(default_factory=dict)
+    reading: list[tuple[float, int, Entry]] = field(default_factory=list)
+
+    def add_stem(self, name: str) -> None:
+        """Enter a clip's name among those that share its stem."""
+        stem = name_key(split_name(name)[0])
+        names = self.stems.get(stem, ())
+        if name not in names:
+            self.stems[stem] = (*names, name)
+
+    def add(self, entry: Entry) -> None:
+        """Enter a file that was not there before."""
+        self.entries[entry.name] = entry
+        if entry.role in CLIP_ROLES:
+            self.add_stem(entry.name)
+        elif entry.role in TEXT_ROLES:
+            key = name_key(entry.name)
+            self.texts[key] = (*self.texts.get(key, ()), entry)
+        elif entry.role == "control":
+            for key in guarded_keys(entry.name):
+                self.controls[key] = (*self.controls.get(key, ()), entry.name)
+
+    def discard(self, name: str, role: Role) -> None:
+        """Forget a name that is gone from the folder."""
+        entry = self.entries.pop(name, None)
+        self.handled.pop(name, None)
+        if role in CLIP_ROLES:
+            _drop_from(self.stems, name_key(split_name(name)[0]), name)
+        elif entry is not None and role in TEXT_ROLES:
+            _drop_from(self.texts, name_key(name), entry)
+        elif entry is not None and role == "control":
+            for key in guarded_keys(name):
+                _drop_from(self.controls, key, name)
+        if entry is not None:
+            entry.gone = True
+            self.awaiting.pop(entry, None)
+            self.unread.pop(entry, None)
+
+    def has_clip_for(self, name: str) -> bool:
+        """Tell whether a clip is here that a sidecar of this name could belong to, handled ones too."""
+        base = split_name(name_key(name))[0]
+        return base in self.stems or split_name(base)[0] in self.stems
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.entries and not self.handled
+
+    def text(self, key: str, near: str) -> Entry | None:
+        """Find a text by its folded name; of several, the one written like `near`, else the first by name."""
+        found = [entry for entry in self.texts.get(key, ()) if entry.kind != "other"]
+        if not found:
+            return None
+        stem = split_name(near)[0]
+        return min(found, key=lambda entry: (not entry.name.startswith(stem), entry.name))
+
+    def own_sidecar(self, name: str, *, shares_stem: bool) -> Entry | None:
+        """Find a clip's own sidecar: the first of the four names that is there.
+
+        One that goes by the stem belongs to the videos of that stem, if there are any: not to a still picture of the
+        same name beside them (`shares_stem` False).
+        """
+        for key, by_stem in sidecar_keys(name):
+            if by_stem and not shares_stem and self.has_video(name):
+                continue
+            entry = self.text(key, name)
+            if entry is not None and entry.role == "instruction":
+                return entry
+        return None
+
+    def has_video(self, name: str) -> bool:
+        """Tell whether a video other than `name` has the same stem."""
+        from_stem = self.stems.get(name_key(split_name(name)[0]), ())
+        return any(other != name and split_name(other)[1] in VIDEO for other in from_stem)
+
+    def companions(self, name: str) -> list[Entry]:
+        """List the subtitles with a clip's stem, by name."""
+        stem = name_key(split_name(name)[0])
+        found = (self.text(stem + suffix, name) for suffix in (".srt", ".vtt"))
+        return [entry for entry in found if entry is not None and entry.kind == "file"]
+
+    def clips_of_text(self, name: str) -> Iterator[Entry]:
+        """Find the waiting clips that a sidecar or subtitle may belong to."""
+        key = name_key(name)
+        base = next((key[: -len(suffix)] for suffix in SIDECAR_SUFFIXES if key.endswith(suffix)), "")
+        for stem in {base, split_name(base)[0], split_name(key)[0]}:
+            for clip in self.stems.get(stem, ()):
+                entry = self.entries.get(clip)
+                if entry is not None:
+                    yield entry
+
+    def named(self, key: str) -> list[str]:
+        """List the clips whose folded name is `key`."""
+        return [name for name in self.stems.get(split_name(key)[0], ()) if name_key(name) == key]
+
+
+def _drop_from(index: dict[str, tuple[_T, ...]], key: str, value: _T) -> None:
+    left = tuple(other for other in index.get(key, ()) if other != value)
+    if left:
+        index[key] = left
+    else:
+        index.pop(key, None)

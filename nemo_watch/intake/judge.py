@@ -1,0 +1,255 @@
+"""Judges one file of an inbox: settled, whole, paired with its instruction, or what it waits for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from nemo_watch.intake import words
+from nemo_watch.intake.book import Book
+from nemo_watch.intake.entries import Entry, Folder
+from nemo_watch.intake.names import TEXT_ROLES, Role, ancestors, name_key
+from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, InboxRules, SettleRules
+from nemo_watch.model import Drop, Failure, FileRef, InstructionSource
+
+_DEFAULT_KEYS = ("_default.toml", "_default.txt")
+
+
+@dataclass(slots=True)
+class Todo:
+    """What a round of judging asks for."""
+
+    drops: list[Drop] = field(default_factory=list)
+    inspect: list[FileRef] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
+    listings: dict[str, None] = field(default_factory=dict)
+    read: list[FileRef] = field(default_factory=list)
+
+
+class Judge:
+    """The rules of one inbox over its book."""
+
+    def __init__(self, book: Book, inbox: InboxRules, settle: SettleRules) -> None:
+        self.polled = False
+        self._book = book
+        self._inbox = inbox
+        self._settle = settle
+
+    def judge(self, entry: Entry, now_s: float, todo: Todo) -> None:
+        """Judge a file as it is now: enter the phase it is in, and ask for what is needed to go on."""
+        if entry.role in TEXT_ROLES:
+            self._judge_text(entry, now_s, todo)
+        elif entry.role != "control":
+            self._judge_clip(entry, now_s, todo)
+
+    def window_s(self, entry: Entry) -> float:
+        """Give the time for which a file must stand still."""
+        rules = self._settle
+        if entry.role in TEXT_ROLES:
+            return rules.sidecar_s if entry.stamp.size_bytes else max(rules.sidecar_s, rules.empty_grace_s)
+        if self.polled:
+            return rules.polled_s
+        return rules.closed_s if entry.closed else rules.open_s
+
+    def _stands(self, entry: Entry, after_s: float, now_s: float, todo: Todo) -> bool:
+        """Tell whether a file was seen unchanged `after_s` beyond its window; if it is time for it, ask for a look."""
+        due_s = entry.changed_s + self.window_s(entry) + after_s
+        polls = self._settle.polls if self.polled and entry.role not in TEXT_ROLES else 1
+        if entry.looked_s >= due_s and entry.looks >= polls:
+            return True
+        if now_s >= due_s and not entry.asked and entry.looks >= polls:
+            entry.asked = True
+            todo.look.append(entry.rel)
+        self._book.enter(entry, "grace" if after_s else "settling", due_s if now_s < due_s else None, about=entry.about)
+        return False
+
+    def _judge_text(self, entry: Entry, now_s: float, todo: Todo) -> None:
+        if entry.kind == "other":
+            self._book.enter(entry, "ignored", None, about="it is not a regular file")
+            return
+        if not self._stands(entry, 0.0, now_s, todo):
+            return
+        if entry.is_toml and entry.kind == "file" and entry.verdict is None:
+            if not entry.asked:
+                entry.asked = True
+                todo.read.append(entry.ref)
+            self._book.enter(entry, "reading", None)
+            return
+        if entry.phase != "settled":
+            self._book.enter(entry, "settled", None)
+            self._book.wake_clips_of(entry)
+
+    def _judge_clip(self, entry: Entry, now_s: float, todo: Todo) -> None:
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
+        namer = self._book.namer(entry.rel)
+        if entry.kind == "other":
+            self._book.enter(entry, "ignored", None, about="it is not a regular file")
+        elif namer:
+            entry.folder.awaiting[entry] = None
+            self._book.enter(entry, "asset", None, about=namer)
+        elif entry.role == "still" and own is None and not self._inbox.accept_all:
+            self._book.enter(entry, "asset", None)
+        elif entry.role == "other" and own is None:
+            rule = self._book.names.classify_name(entry.rel, entry.name).rule
+            self._book.enter(entry, "ignored", None, about=rule)
+        elif self._stands(entry, 0.0, now_s, todo) and self._may_go_on(entry, own, now_s, todo):
+            self._pair(entry, own, now_s, todo)
+
+    def _may_go_on(self, entry: Entry, own: Entry | None, now_s: float, todo: Todo) -> bool:
+        """Judge what the file is; what is wrong with it is refused here, after its grace."""
+        name, rules = entry.name, self._settle
+        if entry.kind == "symlink":
+            if self._stands(entry, rules.link_grace_s, now_s, todo):
+                self._refuse(entry, own, words.symlink(name), todo)
+            return False
+        controls = entry.folder.controls.get(name_key(name))
+        if controls:
+            self._book.enter(entry, "control", None, about=controls[0])
+            return False
+        if entry.stamp.size_bytes == 0:
+            if self._stands(entry, max(0.0, rules.empty_grace_s - self.window_s(entry)), now_s, todo):
+                self._refuse(entry, own, words.empty_file(name, now_s - entry.changed_s), todo)
+            return False
+        if entry.role in ("foreign", "other"):
+            self._refuse(entry, own, words.foreign_type(name), todo)
+            return False
+        if entry.verdict is None or entry.verdict == "changed":
+            self._inspect(entry, todo)
+            return False
+        match entry.verdict:
+            case "whole" | "unchecked":
+                if entry.stamp.size_bytes > MAX_UPLOAD_BYTES:
+                    self._refuse(entry, own, words.too_large(name, entry.stamp.size_bytes), todo)
+                    return False
+                return True
+            case "incomplete":
+                self._book.enter(entry, "incomplete", None)
+            case "not_media" | "empty":
+                self._suspect(entry, own, rules.not_media_grace_s, words.not_media(name), now_s, todo)
+            case "unreadable":
+                failure = words.unreadable(name, entry.about)
+                self._suspect(entry, own, rules.unreadable_grace_s, failure, now_s, todo)
+            case _:
+                assert_never(entry.verdict)
+        return False
+
+    def _inspect(self, entry: Entry, todo: Todo) -> None:
+        if not entry.asked:
+            entry.asked = True
+            todo.inspect.append(entry.ref)
+        self._book.enter(entry, "inspecting", None, about=entry.about)
+
+    def _suspect(
+        self, entry: Entry, own: Entry | None, grace_s: float, failure: Failure, now_s: float, todo: Todo
+    ) -> None:
+        """Refuse after the grace, if a second inspection at its end finds the same: rights change without a stamp."""
+        due_s = entry.changed_s + self.window_s(entry) + grace_s
+        if now_s < due_s:
+            self._book.enter(entry, "grace", due_s, about=entry.about)
+        elif entry.verdict_s < due_s:
+            self._inspect(entry, todo)
+        else:
+            self._refuse(entry, own, failure, todo)
+
+    def shares_stem(self, role: Role) -> bool:
+        """Tell whether a file may use the sidecar that goes by the stem, though a video has that stem too."""
+        return role == "video" or (role == "still" and self._inbox.accept_all)
+
+    # ------------------------------------------------------------ finding the instruction
+
+    def _pair(self, entry: Entry, own: Entry | None, now_s: float, todo: Todo) -> None:
+        folder = entry.folder
+        if folder.unread and next(iter(folder.unread.values())) <= entry.wait_from_s:
+            self._book.await_reading(entry)
+            return
+        if own is not None and own.kind == "symlink":
+            self._refuse_linked_sidecar(entry, own, now_s, todo)
+            return
+        if own is not None:
+            self._offer(entry, "sidecar", own, todo)
+            return
+        quiet_s = folder.changed_s if folder.rel else entry.wait_from_s
+        due_s = max(entry.wait_from_s, quiet_s) + self._settle.sidecar_wait_s
+        if now_s < due_s:
+            self._book.enter(entry, "sidecar", due_s, about=folder.rel if quiet_s > entry.wait_from_s else "")
+            return
+        if not self._is_listed(entry, due_s, todo):
+            return
+        default = self._default_for(folder)
+        if default is not None and default.kind == "symlink":
+            folder.awaiting[entry] = None
+            self._book.enter(entry, "no_instruction", None, about=default.name)
+        elif default is not None:
+            self._offer(entry, "default", default, todo)
+        elif self._inbox.instruction.strip():
+            self._offer(entry, "inbox", None, todo)
+        else:
+            folder.awaiting[entry] = None
+            self._book.enter(entry, "no_instruction", None)
+
+    def _is_listed(self, entry: Entry, due_s: float, todo: Todo) -> bool:
+        """Tell whether the folder and all above it were listed since the wait ended; if not, ask for it."""
+        stale = [rel for rel in ancestors(entry.folder.rel) if self._book.folder(rel).listed_s < due_s]
+        for rel in stale:
+            folder = self._book.folder(rel)
+            folder.awaiting[entry] = None
+            if not folder.asked:
+                folder.asked = True
+                todo.listings[rel] = None
+        if stale:
+            self._book.enter(entry, "listing", None)
+        return not stale
+
+    def _default_for(self, folder: Folder) -> Entry | None:
+        for rel in ancestors(folder.rel):
+            above = self._book.folders.get(rel)
+            for key in _DEFAULT_KEYS if above is not None else ():
+                found = above.text(key, key) if above is not None else None
+                if found is not None:
+                    return found
+        return None
+
+    def _refuse_linked_sidecar(self, entry: Entry, own: Entry, now_s: float, todo: Todo) -> None:
+        due_s = max(own.changed_s, entry.changed_s) + self._settle.link_grace_s
+        if now_s < due_s:
+            self._book.enter(entry, "grace", due_s, about=own.name)
+        else:
+            self._refuse(entry, None, words.symlink(entry.name, own.name), todo)
+
+    def _offer(self, entry: Entry, source: InstructionSource, text: Entry | None, todo: Todo) -> None:
+        companions = [found for found in entry.folder.companions(entry.name) if found.stamp.size_bytes]
+        unsettled = next((e for e in (text, *companions) if e is not None and e.phase != "settled"), None)
+        if unsettled is not None:
+            unsettled.folder.awaiting[entry] = None
+            self._book.enter(entry, "sidecar", None, about=unsettled.name)
+            return
+        self._emit(entry, source, text, companions, None, todo)
+
+    def _refuse(self, entry: Entry, own: Entry | None, failure: Failure, todo: Todo) -> None:
+        sidecar = own if own is not None and own.kind == "file" else None
+        if sidecar is not None and sidecar.phase != "settled":
+            self._book.enter(entry, "sidecar", None, about=sidecar.name)
+            return
+        settled = [found for found in entry.folder.companions(entry.name) if found.phase == "settled"]
+        self._emit(entry, "sidecar" if sidecar is not None else "inbox", sidecar, settled, failure, todo)
+
+    def _emit(
+        self,
+        entry: Entry,
+        source: InstructionSource,
+        text: Entry | None,
+        companions: list[Entry],
+        refusal: Failure | None,
+        todo: Todo,
+    ) -> None:
+        self._book.enter(entry, "offered", None)
+        todo.drops.append(
+            Drop(
+                inbox=self._inbox.name,
+                clip=entry.ref,
+                source=source,
+                sidecar=text.ref if text is not None else None,
+                companions=tuple(found.ref for found in companions),
+                refusal=refusal,
+            )
+        )

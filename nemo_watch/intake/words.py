@@ -1,0 +1,156 @@
+"""The sentences of the intake: why a file waits, and why one is refused. Pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from nemo_watch.intake.entries import Entry
+from nemo_watch.intake.names import printable, split_name
+from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
+from nemo_watch.model import Failure
+
+_VIDEO_WORDS = "mp4, mov, avi, webm or mkv"
+
+
+def age(seconds: float) -> str:
+    """Write a duration as a person would say it."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def foreign_type(name: str) -> Failure:
+    """Refuse with 4001."""
+    extension = printable(split_name(name)[1])
+    what = f"is of a type that the cloud does not take (.{extension})" if extension else "has no known file type"
+    return Failure(
+        "4001",
+        f"{printable(name)} {what}.",
+        f"Convert it to {_VIDEO_WORDS} and drop the new file together with its sidecar.",
+    )
+
+
+def too_large(name: str, size_bytes: int) -> Failure:
+    """Refuse with 4002."""
+    return Failure(
+        "4002",
+        f"{printable(name)} has {size_bytes / 2**20:.1f} MB; the cloud takes {MAX_UPLOAD_BYTES // 2**20} MB at most.",
+        "Shorten or compress it below that size and drop it again.",
+    )
+
+
+def empty_file(name: str, still_s: float) -> Failure:
+    """Refuse with empty_file."""
+    return Failure(
+        "empty_file",
+        f"{printable(name)} is empty, and has been for {age(still_s)}.",
+        "Copy the file again and look whether the program that sent it ended well.",
+    )
+
+
+def not_media(name: str) -> Failure:
+    """Refuse with not_media."""
+    return Failure(
+        "not_media",
+        f"{printable(name)} is not a video, an image or a sound: its content is something else than its name says.",
+        "Look at the file with a player; drop the real one, or give it the name that fits its content.",
+    )
+
+
+def unreadable(name: str, detail: str) -> Failure:
+    """Refuse with unreadable."""
+    why = f" ({detail})" if detail else ""
+    return Failure(
+        "unreadable",
+        f"{printable(name)} cannot be opened{why}.",
+        "Give the user that runs nemo-watch the right to read it (chmod a+r) and drop it again.",
+    )
+
+
+def symlink(name: str, sidecar: str = "") -> Failure:
+    """Refuse with symlink."""
+    if sidecar:
+        return Failure(
+            "symlink",
+            f"{printable(sidecar)}, the sidecar of {printable(name)}, is a link, and links are never followed.",
+            "Put a copy of the text file itself beside the clip and drop both again.",
+        )
+    return Failure(
+        "symlink",
+        f"{printable(name)} is a link, and links are never followed out of an inbox.",
+        "Drop the file itself (a hard link is fine).",
+    )
+
+
+def sentence(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
+    """Say why a file waits, since when and what comes next."""
+    still_s = now_s - entry.changed_s
+    about = printable(entry.about)
+    match entry.phase:
+        case "settling":
+            why = "" if entry.closed or window_s <= rules.closed_s else ", as nobody was seen to close it"
+            return f"settling: unchanged for {age(min(still_s, window_s))} of {age(window_s)}{why}"
+        case "control":
+            return f"{about} beside it says that it is still being transferred"
+        case "inspecting":
+            return "it stood still and is being looked into"
+        case "grace":
+            left = f"; it is refused in {age(entry.due_s - now_s)} unless it changes" if entry.due_s is not None else ""
+            return f"{_suspicion(entry)}{left}"
+        case "incomplete":
+            if still_s < rules.incomplete_after_s:
+                return f"it is not whole: its end or its index is missing; unchanged for {age(still_s)}"
+            return (
+                f"it is not whole and has not changed for {age(still_s)}: parked until it changes. "
+                "Copy it again if nothing is sending it any more"
+            )
+        case "reading" if entry.is_toml:
+            return "it is being read"
+        case "reading":
+            return "a TOML sidecar in its folder is read first, as it may name this file as an asset"
+        case "sidecar":
+            left = age(entry.due_s - now_s) if entry.due_s is not None else "a moment"
+            if entry.about == entry.folder.rel and entry.about:
+                return (
+                    f"it has no sidecar, and its folder {about}/ is still being filled: quiet in {left} at the earliest"
+                )
+            return f"its sidecar {about} is settling" if about else f"it waits for a sidecar, {left} more"
+        case "listing":
+            return "its folder is being listed once more to see whether a sidecar came"
+        case "no_instruction":
+            if about:
+                return f"{about} is a link, and links are never followed: put the text file itself there"
+            return (
+                "nothing says what to do with it: put a text file of the same name beside it, a _default.txt into its "
+                "folder, or an instruction into the inbox's config"
+            )
+        case "asset":
+            if about:
+                return f"the sidecar {about} names it as an asset"
+            return "images and sound serve as assets until they get a sidecar of their own"
+        case "ignored":
+            return f"it is ignored: {about}"
+        case "settled":
+            if entry.role == "default":
+                return "it is the instruction for clips of this folder and below that have no sidecar"
+            if not entry.folder.has_clip_for(entry.name):
+                return "no clip of its name is here; it waits for one"
+            return "it serves the clips of its name"
+        case "offered":
+            return "it is ready and is being entered as a job"
+        case _:
+            assert_never(entry.phase)
+
+
+def _suspicion(entry: Entry) -> str:
+    if entry.kind == "symlink":
+        return "it is a link, and links are never followed"
+    if entry.stamp.size_bytes == 0 or entry.verdict == "empty":
+        return "it is empty"
+    if entry.verdict == "unreadable":
+        return "it cannot be opened for reading"
+    if entry.verdict == "not_media":
+        return "its content is neither video, image nor sound"
+    return f"its sidecar {printable(entry.about)} is a link, and links are never followed"

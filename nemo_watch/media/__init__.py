@@ -1,0 +1,33 @@
+"""Everything that looks into media: the only room with child processes. Touches: files, child processes.
+
+`sniff` needs no child and serves every drop; `probe`, `run_ffmpeg` and `verify_video` use the ffmpeg of the
+imageio-ffmpeg wheel. Without an ffmpeg for the platform `verify_video` still checks length and boxes.
+"""
+
+from nemo_watch.media.probe import AudioInfo, MediaInfo, SubtitleInfo, VideoInfo, measure, parse_probe, probe
+from nemo_watch.media.run import Progress, RunLimits, RunResult, run_ffmpeg, safe_input
+from nemo_watch.media.sniff import Sniff, box_duration_ms, sniff
+from nemo_watch.media.tool import Tool, check_tool, find_ffmpeg
+from nemo_watch.media.verify import verify_video
+
+__all__ = [
+    "AudioInfo",
+    "MediaInfo",
+    "Progress",
+    "RunLimits",
+    "RunResult",
+    "Sniff",
+    "SubtitleInfo",
+    "Tool",
+    "VideoInfo",
+    "box_duration_ms",
+    "check_tool",
+    "find_ffmpeg",
+    "measure",
+    "parse_probe",
+    "probe",
+    "run_ffmpeg",
+    "safe_input",
+    "sniff",
+    "verify_video",
+]

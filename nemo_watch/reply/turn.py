@@ -1,0 +1,395 @@
+"""The events of one message's stream, in every documented dialect, gathered into a Turn. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any, Literal
+
+from nemo_watch.model import Turn
+from nemo_watch.reply.words import printable, without_secrets
+
+EventKind = Literal["keepalive", "text", "tool", "error", "end", "dropped", "unknown"]
+"""What an event was: everything but "keepalive" shows that the turn is alive; "dropped" is known and not for people."""
+
+_HEARTBEATS = frozenset({"", "heartbeat", "ping", "pong", "keepalive", "keep-alive", "keep_alive"})
+_TEXT_TYPES = frozenset({"text", "chunk", "message", "text_delta"})
+_CALL_TYPES = frozenset({"tool_call", "tool_start", "toolcall_start", "function_call"})
+_RESULT_TYPES = frozenset({"tool_result", "tool_end", "toolcall_end", "function_response"})
+_SILENT_TYPES = frozenset(
+    {"thought", "thinking", "thinking_start", "thinking_chunk", "thinking_end", "session_ready", "message_accepted"}
+)
+_END_TYPES = frozenset({"done", "end", "complete", "[done]"})
+
+_TEXT_MOST_CHARS = 1_000_000
+_PROGRESS_CHARS = 4000
+_TOOLS_MOST = 1000
+_UNKNOWN_MOST = 20
+_SNIPPET_CHARS = 200
+_MESSAGE_CHARS = 500
+
+_NO_CREDITS = "2001"
+# "2001" as a number of its own: not a part of a longer number, a date or a version.
+_NO_CREDITS_IN_ERROR = re.compile(r"(?<![\d.\-/])2001(?![\d\-/]|\.\d)")
+_NO_CREDITS_IN_TEXT = re.compile(
+    r"\b(?:code|error)\W{0,4}2001(?!\d)|(?<!\d)2001\W{1,4}[^.\n]{0,40}?(?:credits?|积分)", re.I
+)
+
+# The backend often closes a good turn with this sentence (contract.md 6.5); what follows it may only be a request to
+# try again, so that a report such as "... a temporary issue, so the music is another one. Title added." stays.
+_NOISE_START = re.compile(
+    r"(?:\bsorry[,.!]? (?:but )?|\bunfortunately,? )?"
+    r"\bI(?:'ve| have| just)? encountered a temporary (?:issue|problem|error)\b"
+    r"|(?:抱歉[,，。]?)?我?遇到了?(?:一个|一些)?(?:临时|暂时)性?的?问题",
+    re.I,
+)
+_TRY_AGAIN = re.compile(r"try(?:ing)? again|retry|later|apologi[sz]e|apologies|sorry|重试|再试|稍后|抱歉", re.I)
+_SENTENCE_END = re.compile(r"[.!?。！？…\n]+")
+_NOISE_SENTENCE_CHARS = 160
+_NOISE_CHARS = 400
+
+
+class TurnBuilder:
+    """Takes a stream's events one by one and gives the Turn at its end; any input is survived.
+
+    The final text is made of the whole texts; fragments count only where no whole text followed them. An in-stream
+    error's code is "2001" wherever the events speak of exhausted credits (to be confirmed by the balance), the
+    backend's own code where there is one, else "stream_error". The sentence about a temporary issue is dropped after
+    other text; alone it makes the error code "temporary_issue".
+    Source: contract.md 6.2-6.5.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._partials: list[str] = []
+        self._chars = 0
+        self._tools: list[str] = []
+        self._unknown: list[str] = []
+        self._error: tuple[str, str] | None = None
+        self._no_credits = ""
+        self._seen: set[str] = set()
+        self._break_before_text = False
+
+    @property
+    def text_so_far(self) -> str:
+        """The end of the text as far as it has come, fragments included: for progress, not for the report."""
+        tail: list[str] = []
+        length = 0
+        for piece in itertools.chain(reversed(self._partials), reversed(self._texts)):
+            tail.append(piece)
+            length += len(piece)
+            if length >= _PROGRESS_CHARS:
+                break
+        return "".join(reversed(tail))[-_PROGRESS_CHARS:]
+
+    def feed(self, event_type: str, data: str) -> EventKind:
+        """Take one event as the stream's parser gives it.
+
+        Repeat: once per event; an ADK event that comes again with the same id is dropped.
+        """
+        raw = data.strip().removeprefix("\ufeff").strip()
+        if raw.lower() in _HEARTBEATS:
+            return "keepalive"
+        if raw.upper() == "[DONE]":
+            return "end"
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError):
+            if event_type.lower() == "error":
+                return self._fail(raw)
+            return "keepalive"
+        if event_type.lower() in _HEARTBEATS - {"", "message"}:
+            return "keepalive"
+        return self.feed_value(value)
+
+    def feed_value(self, value: Any) -> EventKind:
+        """Take one event that is already JSON: a list is taken as its events in order, the last one's kind is given."""
+        pending: list[Any] = [value]
+        kind: EventKind = "keepalive"
+        while pending:
+            event = pending.pop()
+            if isinstance(event, list):
+                pending.extend(reversed(event))
+            elif isinstance(event, dict):
+                inner = _payload(event)
+                if inner is not None:
+                    pending.append(inner)
+                else:
+                    kind = self._event(event)
+            elif isinstance(event, str) and event.strip().lower() in _HEARTBEATS:
+                kind = "keepalive"
+            elif isinstance(event, str) and event.strip().upper() == "[DONE]":
+                kind = "end"
+            else:
+                kind = self._remember_unknown(event)
+        return kind
+
+    def finish(self, *, ended: bool) -> Turn:
+        """Give the Turn. `ended` says whether the stream came to its own end.
+
+        Repeat: safe.
+        """
+        text = "".join(self._texts + self._partials).strip()
+        without_noise = _without_noise(text)
+        code, message = self._error or ("", "")
+        if text and not without_noise and not code:
+            code, message = "temporary_issue", text
+        if self._no_credits:
+            code, message = _NO_CREDITS, message if code == _NO_CREDITS else self._no_credits
+        return Turn(
+            text=without_noise,
+            tools=tuple(self._tools),
+            error_code=code,
+            error_message=without_secrets(message)[:_MESSAGE_CHARS],
+            ended=ended,
+            unknown=tuple(self._unknown),
+        )
+
+    # ------------------------------------------------------------ one event
+
+    def _event(self, event: dict[str, Any]) -> EventKind:
+        kind = _word(event.get("type"))
+        parts = _parts(event)
+        if kind in _HEARTBEATS and kind:
+            return "keepalive"
+        if not event:
+            return "keepalive"
+        if kind in _CALL_TYPES | _RESULT_TYPES:
+            return self._typed_tool(event, kind)
+        if event.get("error") and parts is None and not isinstance(event.get("content"), str):
+            return self._fail(event["error"], event)
+        if kind == "error":
+            return self._fail(event.get("message") or event.get("content") or event.get("text") or "", event)
+        if _refusal_code(event) and parts is None and not kind:
+            return self._fail(event.get("message") or event.get("msg") or "", event)
+        if _only_detail(event):
+            return self._fail(event["detail"], event)
+        failed = self._model_error(event)
+        if parts is not None:
+            of_parts = self._adk_event(event, parts)
+            return "error" if failed else of_parts
+        if failed:
+            return "error"
+        if kind in _END_TYPES:
+            return "end"
+        if kind in _SILENT_TYPES:
+            return "dropped"
+        text = _bare_text(event, kind)
+        if text is not None:
+            return self._fragment(text, by_user=_by_user(event))
+        if "actions" in event or "invocationId" in event or "invocation_id" in event:
+            return "dropped"
+        return self._remember_unknown(event)
+
+    def _adk_event(self, event: dict[str, Any], parts: list[Any]) -> EventKind:
+        partial = event.get("partial") is True
+        event_id = event.get("id")
+        if isinstance(event_id, str) and event_id and not partial:
+            # Fragments may share the id of the whole text that follows them, so only whole events are compared.
+            if event_id in self._seen:
+                return "dropped"
+            self._seen.add(event_id)
+        texts: list[str] = []
+        kind: EventKind = "dropped"
+        for part in parts:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            if not isinstance(part, dict) or part.get("thought"):
+                continue
+            if isinstance(part.get("text"), str):
+                texts.append(part["text"])
+            call = part.get("functionCall", part.get("function_call"))
+            result = part.get("functionResponse", part.get("function_response"))
+            if isinstance(call, dict):
+                self._call(call.get("name"))
+                kind = "tool"
+            if isinstance(result, dict):
+                self._result(result.get("name"), result.get("response"))
+                kind = "tool"
+        text = "".join(texts)
+        if not text or _by_user(event):
+            return kind
+        if partial:
+            self._partials.append(self._within(text))
+        else:
+            self._chars -= sum(map(len, self._partials))
+            self._partials.clear()
+            self._whole(text)
+        return "text"
+
+    def _whole(self, text: str) -> None:
+        """Add a whole text: unlike a fragment it is a message of its own and begins on a new line."""
+        self._break_before_text = True
+        self._add(text)
+        self._break_before_text = True
+
+    def _fragment(self, text: str, *, by_user: bool) -> EventKind:
+        if by_user or not text:
+            return "dropped"
+        self._add(text)
+        return "text"
+
+    def _add(self, text: str) -> None:
+        self._scan_text(text)
+        last = self._texts[-1] if self._texts else ""
+        if self._break_before_text and last and not last[-1:].isspace() and not text[:1].isspace():
+            self._texts.append("\n")
+        self._break_before_text = False
+        kept = self._within(text)
+        if kept:
+            self._texts.append(kept)
+
+    def _within(self, text: str) -> str:
+        kept = printable(text, keep_lines=True)[: max(0, _TEXT_MOST_CHARS - self._chars)]
+        self._chars += len(kept)
+        return kept
+
+    # ------------------------------------------------------------ tools
+
+    def _typed_tool(self, event: dict[str, Any], kind: str) -> EventKind:
+        name = next((event[key] for key in ("tool_name", "tool", "name") if isinstance(event.get(key), str)), "")
+        if kind in _CALL_TYPES:
+            self._call(name)
+        else:
+            self._result(name, event.get("result", event.get("response", event.get("error"))))
+        return "tool"
+
+    def _call(self, name: Any) -> None:
+        self._break_before_text = True
+        if isinstance(name, str) and name and len(self._tools) < _TOOLS_MOST:
+            self._tools.append(printable(name)[:_SNIPPET_CHARS])
+
+    def _result(self, name: Any, response: Any) -> None:
+        self._break_before_text = True
+        if isinstance(name, str) and name and printable(name)[:_SNIPPET_CHARS] not in self._tools:
+            self._call(name)
+        if isinstance(response, dict):
+            told = response.get("error") or response.get("message") or ""
+            if _refusal_code(response) == _NO_CREDITS or (
+                response.get("error") and _NO_CREDITS_IN_ERROR.search(_sentence(told))
+            ):
+                self._no_credits = _sentence(told) or _sentence(response)
+        elif isinstance(response, str):
+            self._scan_text(response)
+
+    # ------------------------------------------------------------ errors
+
+    def _model_error(self, event: dict[str, Any]) -> bool:
+        code = event.get("errorCode") or event.get("error_code")
+        if not code:
+            return False
+        self._note_error(_sentence(code), _sentence(event.get("errorMessage") or event.get("error_message") or ""))
+        return True
+
+    def _fail(self, told: Any, event: dict[str, Any] | None = None) -> EventKind:
+        details = (event or {}).get("error_details")
+        sources = [source for source in (told, event, details) if isinstance(source, dict)]
+        code = next((found for source in sources if (found := _refusal_code(source))), "")
+        message = ""
+        for source in [told, *sources]:
+            message = message or _error_words(source)
+        self._note_error(code or "stream_error", message or "The backend reported an error without words.")
+        return "error"
+
+    def _note_error(self, code: str, message: str) -> None:
+        if code == _NO_CREDITS or _NO_CREDITS_IN_ERROR.search(message):
+            self._no_credits = message or code
+        if self._error is None:
+            self._error = (printable(code)[:_SNIPPET_CHARS], printable(message))
+
+    def _scan_text(self, text: str) -> None:
+        found = _NO_CREDITS_IN_TEXT.search(text)
+        if found:
+            self._no_credits = printable(text[max(0, found.start() - 100) : found.end() + 100])
+
+    def _remember_unknown(self, event: Any) -> EventKind:
+        if len(self._unknown) < _UNKNOWN_MOST:
+            self._unknown.append(without_secrets(printable(_sentence(event)))[:_SNIPPET_CHARS])
+        return "unknown"
+
+
+def _without_noise(text: str) -> str:
+    for start in _NOISE_START.finditer(text, max(0, len(text) - _NOISE_CHARS)):
+        before = text[: start.start()].rstrip()
+        first, *others = (part.strip() for part in _SENTENCE_END.split(text[start.start() :]))
+        starts_sentence = not before or text[start.start() - 1] == "\n" or before[-1] in '.!?。！？…)"”'
+        only_noise = len(first) <= _NOISE_SENTENCE_CHARS and all(_TRY_AGAIN.search(part) for part in others if part)
+        if starts_sentence and only_noise:
+            return before
+    return text
+
+
+# ---------------------------------------------------------------- readers of one event's JSON
+
+
+def _payload(event: dict[str, Any]) -> Any | None:
+    """Give what an envelope of success carries, None if the event is not such an envelope."""
+    if "type" in event or "content" in event:
+        return None
+    good = event.get("success") is True or ("code" in event and not _refusal_code(event))
+    data = event.get("data")
+    return data if good and isinstance(data, (dict, list)) else None
+
+
+def _refusal_code(value: dict[str, Any]) -> str:
+    code = value.get("code")
+    if isinstance(code, bool) or not isinstance(code, (int, str)):
+        return ""
+    text = str(code).strip() if isinstance(code, str) else _number(code)
+    return "" if text in {"", "0"} else text[:_SNIPPET_CHARS]
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 10**18 else "a very large number"
+
+
+def _parts(event: dict[str, Any]) -> list[Any] | None:
+    content = event.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    return parts if isinstance(parts, list) else None
+
+
+def _by_user(event: dict[str, Any]) -> bool:
+    content = event.get("content")
+    role = content.get("role") if isinstance(content, dict) else event.get("role")
+    return _word(event.get("author")) == "user" or _word(role) == "user"
+
+
+def _bare_text(event: dict[str, Any], kind: str) -> str | None:
+    if kind in _TEXT_TYPES or not kind:
+        for key in ("content", "text"):
+            if isinstance(event.get(key), str):
+                return str(event[key])
+        message = event.get("message")
+        if kind and isinstance(message, str):
+            return message
+    return None
+
+
+def _only_detail(event: dict[str, Any]) -> bool:
+    return bool(event.get("detail")) and not event.keys() - {"detail", "status", "type"}
+
+
+def _word(value: Any) -> str:
+    return value.strip().lower() if isinstance(value, str) else ""
+
+
+def _error_words(source: Any) -> str:
+    if isinstance(source, str):
+        return source
+    if isinstance(source, dict):
+        for key in ("message", "error_message", "msg", "detail", "error"):
+            if isinstance(source.get(key), str) and source[key]:
+                return str(source[key])
+    return _sentence(source) if isinstance(source, list) and source else ""
+
+
+def _sentence(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)[:_MESSAGE_CHARS]
+    except (ValueError, RecursionError):
+        return "something that cannot be shown"

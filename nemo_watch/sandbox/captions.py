@@ -1,0 +1,96 @@
+"""Subtitle files to cues: SRT and WebVTT, whatever their encoding, within bounds. Touches: the subtitle parser."""
+
+from __future__ import annotations
+
+import codecs
+import html
+import re
+
+import pysubs2
+
+from nemo_watch.errors import NemoWatchError
+from nemo_watch.sandbox.facts import Cue
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_CUES = 5000
+MAX_CUE_CHARS = 500
+MAX_LINE_CHARS = 4000
+"""Longer lines are no subtitles, and the parser's patterns take a time for them that grows with the square."""
+LONGEST_MS = 24 * 3600 * 1000
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_TAG = re.compile(r"\{[^{}]{0,200}\}|</?[^<>]{0,200}>")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
+
+
+class CaptionsError(NemoWatchError):
+    """The bytes are not a subtitle file that can be used. `message` says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="subtitles", hint="Save it as SRT or WebVTT in UTF-8.")
+
+
+def read_cues(data: bytes) -> tuple[Cue, ...]:
+    """Read the cues of an SRT or WebVTT file, in order of time, as plain text.
+
+    Marks of style are dropped, cues without text or length too. UTF-8, UTF-16 with a byte order mark, GB18030 and
+    Windows-1252 are tried in this order.
+
+    Raises: CaptionsError for anything that holds no cue, is too large or is another kind of file.
+    """
+    if len(data) > MAX_BYTES:
+        raise CaptionsError(f"The subtitle file is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    text = _decoded(data).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise CaptionsError("The subtitle file is empty.")
+    if "-->" not in text:
+        raise CaptionsError("The file is neither SRT nor WebVTT: it has no line with times.")
+    if any(len(line) > MAX_LINE_CHARS for line in text.split("\n")):
+        raise CaptionsError(f"The subtitle file has a line of more than {MAX_LINE_CHARS} characters.")
+    kind = "vtt" if text.lstrip("\ufeff \n").startswith("WEBVTT") else "srt"
+    try:
+        events = pysubs2.SSAFile.from_string(text, format_=kind).events
+    except Exception as error:  # noqa: BLE001 - a stranger's bytes in a stranger's parser: whatever it raises is the file's fault
+        raise CaptionsError("The subtitle file cannot be read: its times or lines are broken.") from error
+    cues = sorted(
+        (
+            Cue(event.start, min(event.end, LONGEST_MS), shown)
+            for event in events
+            if 0 <= event.start < min(event.end, LONGEST_MS) and (shown := _plain(event.text))
+        ),
+        key=lambda cue: (cue.start_ms, cue.end_ms, cue.text),
+    )
+    if not cues:
+        raise CaptionsError("The subtitle file has no cue with a text and a length.")
+    if len(cues) > MAX_CUES:
+        raise CaptionsError(f"The subtitle file has more than {MAX_CUES} cues.")
+    return tuple(cues)
+
+
+def _decoded(data: bytes) -> str:
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise CaptionsError("The subtitle file breaks off inside a character.") from error
+    if b"\x00" in data:
+        raise CaptionsError("The file is not text.")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue  # the next encoding; the last one takes any bytes
+    return data.decode("cp1252", errors="replace")
+
+
+def _plain(text: str) -> str:
+    """Drop marks of style; the text is drawn letter for letter, so what is left of them would be seen."""
+    text = _TAG.sub("", text.replace(r"\N", "\n").replace(r"\n", "\n").replace(r"\h", " "))
+    text = _CONTROL.sub("", html.unescape(text))
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)[:MAX_CUE_CHARS].strip()

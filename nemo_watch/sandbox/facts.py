@@ -1,0 +1,56 @@
+"""What the sandbox knows of an upload: its shape, its sound over time and its subtitles. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+AssetKind = Literal["video", "image", "audio", "subtitle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle of a subtitle file, times from the start of the source."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was measured in an upload's sound and picture.
+
+    `silences` are raw (start, end) of every quiet stretch; how much of them is cut is the plan's business.
+    `loudness` is (start of bin, RMS in dB) and `speech_db` and `floor_db` are its loud and quiet level; both are None
+    if there is no sound. A sound whose loud and quiet level hardly differ has no silences at all.
+    """
+
+    silences: tuple[tuple[int, int], ...]
+    scenes_ms: tuple[int, ...]
+    loudness: tuple[tuple[int, float], ...]
+    speech_db: float | None
+    floor_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An upload of a session: `url` is what a draft's `src` names it by.
+
+    Width and height are as shown: after rotation and with square pixels; 0 without a picture. `duration_ms` is 0 for
+    images and subtitles.
+    """
+
+    asset_id: str
+    url: str
+    filename: str
+    kind: AssetKind
+    duration_ms: int
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    hdr: bool
+    size_bytes: int
+    analysis: Analysis | None = None
+    cues: tuple[Cue, ...] = ()

@@ -1,0 +1,100 @@
+"""The operations the sandbox can do on a timeline: a closed set. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mood = Literal["warm", "upbeat", "calm", "cinematic"]
+Position = Literal[
+    "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
+]
+TrimPart = Literal["intro", "outro", "edges", "head_edge", "tail_edge", "head", "tail", "keep", "drop", "last"]
+
+DEFAULT_MOOD: Mood = "warm"
+DEFAULT_GAIN = 0.35
+DEFAULT_HIGHLIGHT_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Put the uploads on the timeline as they are; with `filenames` the work is on these uploads only."""
+
+    filenames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Take away from, or keep of, the timeline.
+
+    `part` says what: "intro" and "outro" are found in picture and sound, "edges", "head_edge" and "tail_edge" are the
+    silence at both ends or at one, "head" and "tail" cut `start_ms` from that end, "last" keeps the last `start_ms`,
+    "keep" and "drop" are about the range from `start_ms` to `end_ms` (None: to the end).
+    """
+
+    part: TrimPart
+    start_ms: int = 0
+    end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutPauses:
+    """Cut quiet stretches of at least `min_ms`, leaving `pad_ms` on each side that touches sound."""
+
+    min_ms: int = 500
+    pad_ms: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """Keep the strongest parts, `target_ms` in all; `named` is False if no length was given."""
+
+    target_ms: int = DEFAULT_HIGHLIGHT_MS
+    named: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """Change the shape of the picture to `w`:`h` by cropping around the centre."""
+
+    w: int
+    h: int
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """Lay music under everything: an uploaded sound if there is one, else a generated bed of that mood.
+
+    `gain` is linear, 0 to 1; with `duck` it steps back under speech.
+    """
+
+    mood: Mood = DEFAULT_MOOD
+    gain: float = DEFAULT_GAIN
+    duck: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """Show a text; `dur_ms` 0 is the whole length, `at_end` counts the place from the end."""
+
+    text: str
+    start_ms: int = 0
+    dur_ms: int = 3000
+    position: Position = "center"
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """Show the cues of an uploaded subtitle file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Tell the measured facts of the uploads."""
+
+
+Op = Place | Trim | CutPauses | Highlight | Aspect | Music | Title | Captions | Summary
+
+ORDER: tuple[type[Op], ...] = (Place, Trim, CutPauses, Highlight, Aspect, Music, Title, Captions, Summary)
+"""The order in which operations are applied, whatever the order in the sentence."""

@@ -1,0 +1,247 @@
+"""A message in English or Chinese to a closed set of operations, and the wishes that cannot be fulfilled. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nemo_watch.sandbox.intent import words as w
+from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, VAGUE_LENGTH
+from nemo_watch.sandbox.intent.ops import (
+    ORDER,
+    Aspect,
+    Captions,
+    CutPauses,
+    Highlight,
+    Music,
+    Op,
+    Place,
+    Summary,
+    Title,
+)
+from nemo_watch.sandbox.intent.passage import D, Clause, Passage, Q, R, read
+from nemo_watch.sandbox.intent.rules import (
+    RULES,
+    Reading,
+    changes_music,
+    changes_title,
+    loudness,
+    mood_of,
+    place_title,
+)
+
+_SOURCES = "(?:" + "|".join(w.SOURCE) + r")\b(?! (?:version|cut|edit))"
+_ABOUT = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:from|of|in|for|on|with) (?:my|our|the|this|that|his|her|their) (?:[\w'-]+ |{D} ){{0,4}}?{_SOURCES}",
+        rf"\b(?:from|of|in) an? (?:[\w'-]+ |{D} ){{0,3}}?{_SOURCES}",
+        rf"\b(?:the|this|that|my|our) {D} ?(?:[\w'-]+ ){{0,3}}?{_SOURCES}",
+        rf"[这那](?:个|段|条)?\s*{D}\s*长?的",
+    )
+)
+"""What the material is: "from my 20 minute zoom call recording" wishes for nothing."""
+_DIRECT = re.compile(
+    rf"(?P<verb>[a-z][a-z'-]*)\W+(?:(?:to|into|over|on|from)\W+)?(?:the|my|our|this|that|these|those|all|its)\W+(?:\w+\W+){{0,2}}?"
+    rf"(?:{w.MUSIC}|{w.CAPTION}|{w.SUMMARY}|{w.TITLE})"
+)
+_ADDING_VERBS = re.compile(rf"{w.ADD}|\b(?:chang|replac|swap|switch|choos|pick|us|add|mak|extract|pull|read|tell|collect|gather|list|print)\w*\b")
+MAX_UNSUPPORTED = 12
+_MAX_WISH_CHARS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a message asks for: operations in the order of application, and other wishes in the person's own words."""
+
+    ops: tuple[Op, ...]
+    unsupported: tuple[str, ...]
+
+
+def understand(text: str) -> Understood:
+    """Read a message by rules over its clauses.
+
+    Words about the export, courtesy and statements of fact ask for nothing here and are passed over; everything else
+    that is no operation is named in `unsupported`. Time is bounded by the text's length: clauses are cut to a size.
+
+    Repeat: safe
+    """
+    passage = read(text)
+    ops: list[Op] = []
+    wishes: list[str] = []
+    shades: list[Reading] = []
+    before = Reading(passage, "")
+    for clause in passage.clauses:
+        reading = _reading(passage, clause, before)
+        if ops and isinstance(ops[-1], Title) and changes_title(reading):
+            ops[-1] = place_title(reading, ops[-1])
+            continue
+        found = _limits(passage, clause, reading)
+        if reading.taken_out:
+            found.append(reading.taken_out)
+        for rule in RULES:
+            rule(reading)
+        if _done_otherwise(reading):
+            reading.ops = []
+            found = [passage.as_written(clause.text)]
+        elif reading.ops:
+            found += _leftovers(passage, clause, reading)
+        elif found:
+            found = [passage.as_written(clause.text)]
+        elif changes_music(reading):
+            shades.append(reading)
+        elif _asks_for_something(reading):
+            found = [passage.as_written(clause.text)]
+        ops += reading.ops
+        wishes += found
+        before = reading
+    return _settled(passage, ops, wishes, shades)
+
+
+def _reading(passage: Passage, clause: Clause, before: Reading) -> Reading:
+    """A clause without a verb of its own does what the one before did: "remove the intro, the outro"."""
+    reading = Reading(passage, clause.low)
+    own_verb = any(reading.has(p) for p in (w.REMOVE, w.REMOVE_ZH, w.ADD, w.ADD_ZH, w.KEEP, w.KEEP_ZH))
+    if own_verb or not before.low:
+        return reading
+    if any(isinstance(op, Title) for op in before.ops):
+        reading.inherited = "title"
+        return reading
+    reading.inherited = "remove" if before.removes else "keep" if before.keeps else ""
+    if not clause.after_comma:
+        reading.inherited_not = before.inherited_not or re.search(w.NOT_VERB, before.low) is not None
+    if reading.inherited == "remove" and not clause.after_comma and not reading.inherited_not:
+        # "remove the music and captions": both go, neither is added
+        things = re.search(rf"{w.MUSIC}|{w.CAPTION}", clause.low)
+        taken_out = re.search(rf"{w.MUSIC}|{w.CAPTION}", before.low)
+        if things and taken_out:
+            reading.blank(things)
+            reading.taken_out = passage.as_written(clause.text)
+    return reading
+
+
+def _limits(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
+    """Name what the clause asks for that is known to be impossible, and take it out of the clause."""
+    for pattern in _ABOUT:
+        if match := pattern.search(reading.rest):
+            reading.blank(match)
+    spans: list[tuple[int, int]] = []
+    if re.search(rf"{w.MUSIC}|{w.MUSIC_ZH}", reading.rest):  # how loud the music is can be said
+        spans = [m.span() for m in re.finditer(rf"{w.PERCENT}|{w.QUIET}|{w.LOUD}", reading.rest)]
+    found: list[tuple[int, str]] = []
+    for limit in LIMITS:
+        for match in limit.pattern.finditer(reading.rest):
+            if any(start <= match.start() < end for start, end in spans):
+                continue
+            if not match[0].strip() or "\x1f" in match[0]:
+                continue
+            reading.blank(match)
+            if not (reading.denied(match.start()) or reading.without(match.start())):
+                found.append((match.start(), passage.as_written(clause.text[match.start() : match.end()])))
+    reading.limited = bool(found)
+    return [words for _, words in sorted(found) if words]
+
+
+def _done_otherwise(reading: Reading) -> bool:
+    """Tell whether something unknown is to be done to what would be added: "harmonize the music"."""
+    if not reading.ops or not all(isinstance(op, Music | Captions | Summary) for op in reading.ops):
+        return False
+    match = _DIRECT.search(reading.low)
+    return match is not None and not _known(match["verb"]) and _ADDING_VERBS.fullmatch(match["verb"]) is None
+
+
+def _leftovers(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
+    """What an understood clause says besides: an unknown doing, or a manner ("in a neon style") nobody looked at."""
+    found: list[str] = []
+    if vague := VAGUE_LENGTH.pattern.search(reading.rest):
+        reading.blank(vague)
+    for match in re.finditer(r"\b(?:in|using|like|at|into|over|by|via|as)\b(?P<rest>[^\x1f\ue000-\uf3ff]{2,120})", reading.rest):
+        unknown = [x for x in _tokens(match["rest"]) if not _known(x)]
+        if unknown and not reading.denied(match.start()):
+            found.append(passage.as_written(clause.text[match.start() : match.end()]))
+            break
+    for match in re.finditer(rf"(?:[\w']+\W+){{0,2}}(?:{D}|{R})", reading.rest):
+        if not reading.denied(match.start()):
+            found.append(passage.as_written(clause.text[match.start() : match.end()]))
+    for match in re.finditer(r"(?:用|以|像|按照?)(?P<rest>[\u4e00-\u9fff]{2,20})", reading.rest):
+        if _han_left(match["rest"]):
+            found.append(passage.as_written(clause.text[match.start() : match.end()]))
+            break
+    return found
+
+
+def _asks_for_something(reading: Reading) -> bool:
+    """Tell whether a clause without any operation is a wish at all."""
+    low = reading.low
+    if re.search(w.NOT_VERB, low) or re.match(rf"\W*(?:{w.NOT_THING})", low) or reading.inherited_not:
+        return False  # what is not to be done is not done
+    if re.match(
+        r"\W*(?:(?:this|it|here|there|that|they|these|i|we|he|she|my \w+|our \w+|the (?:\w+ )?(?:video|clip|footage|recording|file|interview|audience"
+        r"|speaker|talk|client|customer|source))(?:'s|'m|'re|'ve)?) (?:is|are|was|were|has|have|had|contains?|shows?|features|am|includes|lasts|filmed|shot"
+        r"|recorded|made|just)\b(?! to\b)|\W*(?:it's|that's|here's|there's|i'm|we're|i've|we've)\b|^(?:这|那|它|视频|我)[^\n]{0,4}(?:是|有|拍|录)",
+        low,
+    ):
+        return False
+    if reading.keeps and w.KNOWN_THINGS.search(low):
+        return False  # "keep the pauses"
+    if re.search(rf"{w.KEEP}|{w.KEEP_ZH}", low) and not [x for x in _tokens(re.sub(w.KEEP, " ", low)) if not _known(x)]:
+        return bool(_han_left(re.sub(w.KEEP_ZH, "", low)))
+    if VAGUE_LENGTH.pattern.search(low) or (NO_TEXT.pattern.search(low) and not re.search(Q, low)):
+        return True
+    latin = [x for x in _tokens(reading.rest) if not _known(x)]
+    if re.search(w.PAUSE, low) or re.search(rf"{w.INTRO}|{w.OUTRO}", low):
+        latin.append("?")
+    if re.search(f"{Q}", reading.rest) and not re.search(r"\b(?:called|named|name)\b|命名|叫|取名", low):
+        return True
+    if re.search(f"{D}|{R}", reading.rest) and re.search(rf"{w.REMOVE}|{w.REMOVE_ZH}|{w.KEEP}", low):
+        return True
+    return bool(latin) or bool(_han_left(reading.rest))
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"[a-z][a-z0-9']*", text)
+
+
+def _known(token: str) -> bool:
+    return token in w.FILLER or token in w.DELIVERY or token in w.SOURCE or len(token) == 1
+
+
+def _han_left(text: str) -> str:
+    return "".join(re.findall(r"[\u4e00-\u9fff]", w.FILLER_ZH.sub("", text)))
+
+
+def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterable[Reading]) -> Understood:
+    """Make one consistent set of what the clauses gave, in the order of application."""
+    kept: list[Op] = []
+    for op in ops:
+        same = next((k for k in kept if type(k) is type(op)), None)
+        match op:
+            case Music() if isinstance(same, Music):
+                kept[kept.index(same)] = op if same == Music() else same
+            case CutPauses() if isinstance(same, CutPauses):
+                kept[kept.index(same)] = CutPauses(min(op.min_ms, same.min_ms), min(op.pad_ms, same.pad_ms))
+            case Highlight() if isinstance(same, Highlight):
+                kept[kept.index(same)] = min(op, same, key=lambda h: (not h.named, h.target_ms))
+            case Aspect() if isinstance(same, Aspect):
+                if op != same:
+                    wishes.append(f"{op.w}:{op.h}")
+            case Place() if isinstance(same, Place):
+                names = dict.fromkeys((*same.filenames, *op.filenames))
+                kept[kept.index(same)] = Place(tuple(names))
+            case _:
+                if op not in kept:
+                    kept.append(op)
+    bed = next((op for op in kept if isinstance(op, Music)), None)
+    for shade in shades:
+        if bed is None:
+            wishes.append(passage.as_written(shade.low))
+            continue
+        changed = loudness(shade, replace(bed, mood=mood_of(shade.low) or bed.mood))
+        kept[kept.index(bed)] = changed
+        bed = changed
+    if passage.rest.strip():
+        wishes.append("…" + passage.as_written(passage.rest)[:60])
+    ordered = sorted(kept, key=lambda op: ORDER.index(type(op)))
+    named = [x if len(x) <= _MAX_WISH_CHARS else x[: _MAX_WISH_CHARS - 1] + "…" for x in dict.fromkeys(wishes) if x]
+    return Understood(tuple(ordered), tuple(named[:MAX_UNSUPPORTED]))

@@ -1,0 +1,389 @@
+"""One message's operations applied to the draft, always in the same order, and the reply that tells of it. Pure."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from nemo_watch.sandbox.facts import Asset
+from nemo_watch.sandbox.intent import (
+    ORDER,
+    Aspect,
+    Captions,
+    CutPauses,
+    Highlight,
+    Music,
+    Op,
+    Place,
+    Position,
+    Summary,
+    Title,
+    Trim,
+)
+from nemo_watch.sandbox.music import MOODS
+from nemo_watch.sandbox.plan import pick, say
+from nemo_watch.sandbox.plan.board import Board, Json, stem
+from nemo_watch.sandbox.plan.board import even as _even
+
+MOST_CUES = 1200
+MOST_TITLES = 40
+"""With the pieces of the picture these stay below what one draft may hold."""
+_LEAST_CUE_MS = 100
+_LEAST_TITLE_MS = 300
+_PLACES: dict[Position, tuple[float, float, str]] = {
+    "center": (0.5, 0.5, "center"),
+    "top": (0.5, 0.12, "center"),
+    "bottom": (0.5, 0.88, "center"),
+    "left": (0.06, 0.5, "left"),
+    "right": (0.94, 0.5, "right"),
+    "top-left": (0.06, 0.12, "left"),
+    "top-right": (0.94, 0.12, "right"),
+    "bottom-left": (0.06, 0.88, "left"),
+    "bottom-right": (0.94, 0.88, "right"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What came of a message: the draft as it is now, the reply, and the tools that were used, in order."""
+
+    draft: Json
+    text: str
+    tools: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One message being worked on."""
+
+    board: Board
+    language: say.Language
+    said: list[str] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
+    named: tuple[Asset, ...] = ()
+
+    def tell(self, key: str, **values: object) -> None:
+        self.said.append(say.say(self.language, key, **values))
+
+    def used(self, tool: str) -> None:
+        if tool not in self.tools:
+            self.tools.append(tool)
+
+    def s(self, ms: int) -> str:
+        return say.seconds(self.language, ms)
+
+
+def edit(
+    draft: Mapping[str, Any], ops: Sequence[Op], unsupported: Sequence[str], assets: Sequence[Asset], language: str
+) -> Edit:
+    """Apply operations to a draft in the fixed order: place, trim, cut, highlight, aspect, music, text, summary.
+
+    An empty draft gets the uploads first: the videos in the order of upload, without videos the images, else the
+    sounds. What was not done is named with its reason. Without an operation the draft stays as it is.
+
+    Repeat: once; cuts apply to the draft as it is, so the same trim twice trims twice.
+    Source: contract.md 11.2, render.md 8.
+    """
+    work = _Work(Board(draft, assets), say.language_of(language))
+    refused = [say.not_done(work.language, unsupported)] if unsupported else []
+    if not ops:
+        return Edit(copy.deepcopy(dict(draft)), " ".join(refused) or say.say(work.language, "nothing"), ())
+    ordered = sorted(ops, key=lambda op: ORDER.index(type(op)))
+    if not _placed(work, next((op for op in ordered if isinstance(op, Place)), None)):
+        text = " ".join([*work.said, say.say(work.language, "no_upload"), *refused])
+        return Edit(copy.deepcopy(dict(draft)), text, ())
+    _trim(work, [op for op in ordered if isinstance(op, Trim)])
+    for op in ordered:
+        _apply(work, op)
+    return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools))
+
+
+def _apply(work: _Work, op: Op) -> None:
+    match op:
+        case Place() | Trim():
+            pass  # done before: they are looked at together
+        case CutPauses():
+            _cut_pauses(work, op)
+        case Highlight():
+            _highlight(work, op)
+        case Aspect():
+            _aspect(work, op)
+        case Music():
+            _music(work, op)
+        case Title():
+            _title(work, op)
+        case Captions():
+            _captions(work)
+        case Summary():
+            _summary(work)
+        case _:
+            assert_never(op)
+
+
+# ---------------------------------------------------------------- placing
+
+
+def _placed(work: _Work, op: Place | None) -> bool:
+    """See to it that the timeline has clips; tell whether it has."""
+    board = work.board
+    wanted = _named(work, op.filenames) if op is not None else ()
+    work.named = wanted
+    shown = tuple(asset for asset in wanted if asset.kind in ("video", "image") and _usable(asset))
+    there = {seg.get("src") for seg in board.main()}
+    if shown and there != {asset.url for asset in shown}:
+        work.tell("started" if there else "placed", names=say.names(work.language, shown), total="{total}")
+        board.start_over(shown)
+    elif not there:
+        default = _default(board.all)
+        if not default:
+            return False
+        board.start_over(default)
+        if op is not None or len(default) > 1:
+            work.tell("placed", names=say.names(work.language, default), total="{total}")
+        else:
+            work.used("place_media")
+            return True
+    elif op is not None and not op.filenames:
+        further = tuple(asset for asset in _default(board.all) if asset.url not in there)
+        if further:
+            board.append(further)
+        present = further or tuple(asset for asset in board.all if asset.url in there)
+        work.tell("placed" if further else "there", names=say.names(work.language, present), total="{total}")
+        if not further:
+            work.said[-1] = work.said[-1].replace("{total}", work.s(board.duration_ms))
+            return True
+    else:
+        return True
+    work.said[-1] = work.said[-1].replace("{total}", work.s(board.duration_ms))
+    work.used("place_media")
+    return True
+
+
+def _usable(asset: Asset) -> bool:
+    return asset.kind == "image" or asset.duration_ms > 0
+
+
+def _default(assets: Sequence[Asset]) -> tuple[Asset, ...]:
+    for kind in ("video", "image", "audio"):
+        if found := tuple(asset for asset in assets if asset.kind == kind and _usable(asset)):
+            return found
+    return ()
+
+
+def _named(work: _Work, filenames: Sequence[str]) -> tuple[Asset, ...]:
+    """Find the uploads a message names; Chinese has no space before a name, so a name may carry words in front."""
+    found: list[Asset] = []
+    for name in filenames:
+        low = name.casefold()
+        hits = [a for a in work.board.all if a.filename.casefold() == low]
+        hits = hits or [a for a in work.board.all if a.filename and low.endswith(a.filename.casefold())]
+        if hits:
+            found += [asset for asset in hits[:1] if asset not in found]
+        else:
+            work.tell("unknown_file", name=name)
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- cutting
+
+
+def _trim(work: _Work, trims: Sequence[Trim]) -> None:
+    if not trims:
+        return
+    before = work.board.duration_ms
+    result = pick.trimmed(pick.view(work.board), trims)
+    for trim, cut in result.cuts:
+        end = before if trim.end_ms is None else min(trim.end_ms, before)
+        figures = {"cut": work.s(cut), "start": work.s(trim.start_ms), "end": work.s(end)}
+        work.tell(f"trim_{trim.part}", **figures)
+    for trim in result.missed:
+        known = trim.part in ("intro", "outro", "edges", "head_edge", "tail_edge")
+        work.tell(f"miss_{trim.part}" if known else "miss_range", total=work.s(before))
+    if result.cuts:
+        work.board.keep(result.keep)
+        work.tell("trim_result", before=work.s(before), after=work.s(work.board.duration_ms))
+        work.used("trim")
+
+
+def _cut_pauses(work: _Work, op: CutPauses) -> None:
+    seen = pick.view(work.board)
+    drops = pick.pauses(seen, op.min_ms, op.pad_ms)
+    if not drops:
+        work.tell("no_pauses" if seen.heard else "no_sound", least=work.s(op.min_ms))
+        return
+    before = work.board.duration_ms
+    work.board.keep(pick.without(before, drops))
+    cut = before - work.board.duration_ms
+    figures = {"cut": work.s(cut), "before": work.s(before), "after": work.s(work.board.duration_ms)}
+    work.tell("cut_pauses_one" if len(drops) == 1 else "cut_pauses", count=len(drops), **figures)
+    work.used("cut_pauses")
+
+
+def _highlight(work: _Work, op: Highlight) -> None:
+    before = work.board.duration_ms
+    if not op.named:
+        work.tell("no_length")
+    if before <= op.target_ms:
+        work.tell("highlight_whole", before=work.s(before), target=work.s(op.target_ms))
+        return
+    work.board.keep(pick.strongest(pick.view(work.board), op.target_ms))
+    work.tell("highlight", before=work.s(before), after=work.s(work.board.duration_ms))
+    work.used("pick_highlight")
+
+
+# ---------------------------------------------------------------- picture
+
+
+def _aspect(work: _Work, op: Aspect) -> None:
+    facts = work.board.draft["m"]
+    width, height = int(facts.get("width") or 1280), int(facts.get("height") or 720)
+    short = min(width, height, 1080)
+    # The longer side may not pass 1920 nor the shape's own limit; then the shorter one gives way.
+    long = min(short * max(op.w, op.h) / min(op.w, op.h), 1920)
+    short_side = long * min(op.w, op.h) / max(op.w, op.h)
+    new = (_even(long), _even(short_side)) if op.w > op.h else (_even(short_side), _even(long))
+    if abs(width * op.h - height * op.w) <= 2 * max(op.w, op.h):
+        work.tell("aspect_same", w=op.w, h=op.h)
+        return
+    facts["width"], facts["height"] = new
+    work.tell("aspect", w=op.w, h=op.h, width=new[0], height=new[1])
+    work.used("set_aspect")
+
+
+# ---------------------------------------------------------------- sound and text
+
+
+def _music(work: _Work, op: Music) -> None:
+    board = work.board
+    there = {seg.get("src") for seg in board.main()}
+    sounds = [a for a in (*work.named, *board.all) if a.kind == "audio" and a.duration_ms >= 1000 and a.url not in there]
+    had = bool(board.tracks(1))
+    if sounds:
+        src, name = sounds[0].url, sounds[0].filename
+    else:
+        src, name = f"gen:{op.mood}", MOODS[op.mood].name
+    board.music(src, name, op.gain, duck=op.duck)
+    duck = say.say(work.language, "duck") if op.duck else ""
+    work.tell("music_new" if had else "music", name=name, gain=round(op.gain * 100), duck=duck)
+    work.used("add_music")
+
+
+def _title(work: _Work, op: Title) -> None:
+    board = work.board
+    total = board.duration_ms
+    length = total if op.dur_ms == 0 else min(op.dur_ms, total)
+    start = max(0, total - length - op.start_ms) if op.at_end else (0 if op.dur_ms == 0 else op.start_ms)
+    x, y, align = _PLACES[op.position]
+    for other in sorted(board.titles(), key=lambda seg: int(seg["s"])):
+        style = other.get("ts", {})
+        same_place = (style.get("px"), style.get("py")) == (x, y)
+        if same_place and start < other["s"] + other["d"] and other["s"] < start + length:
+            start = other["s"] + other["d"]  # one after the other, never on top of each other
+    length = min(length, total - start)
+    if length < min(_LEAST_TITLE_MS, total) or len(board.titles()) >= MOST_TITLES:
+        work.tell("title_no_room", text=op.text)
+        return
+    size = 72 if len(op.text) <= 24 else 56 if len(op.text) <= 60 else 40
+    fade = {"ty": "fade", "d": min(300, length // 4)}
+    style = {"ff": "DejaVu Sans", "fs": size, "c": "#FFFFFF", "b": True, "al": align, "px": x, "py": y}
+    segment = {"id": "", "s": start, "d": length, "tx": op.text, "ts": {**style, "sk": "#000000", "sw": 3, "sh": True}}
+    board.title({**segment, "an": {"in": fade, "out": dict(fade)}, "m": {"name": op.text[:40]}})
+    work.tell("title", text=op.text, start=say.bare_seconds(start), end=say.bare_seconds(start + length))
+    work.used("add_title")
+
+
+def _captions(work: _Work) -> None:
+    board = work.board
+    files = [a for a in (*work.named, *board.all) if a.kind == "subtitle"]
+    if not files:
+        work.tell("captions_missing")
+        return
+    pairs = _paired(board, files)
+    if not pairs:
+        work.tell("captions_unmatched", names=say.names(work.language, files))
+        return
+    shown = _laid_out(board, pairs)
+    used = tuple(dict.fromkeys(pairs.values()))
+    if not shown:
+        work.tell("captions_elsewhere", name=say.names(work.language, used))
+        return
+    board.captions(shown[:MOST_CUES])
+    key = "captions_one" if len(shown) == 1 else "captions"
+    work.tell(key, count=min(len(shown), MOST_CUES), name=say.names(work.language, used))
+    if len(shown) > MOST_CUES:
+        work.tell("captions_cut")
+    work.used("add_captions")
+
+
+def _paired(board: Board, files: Sequence[Asset]) -> dict[str, Asset]:
+    """Find each clip's subtitles by their name; a single file belongs to the first clip, whatever its name."""
+    clips = list(dict.fromkeys(a for seg in board.main() if (a := board.asset(seg)) and a.kind in ("video", "audio")))
+    pairs: dict[str, Asset] = {}
+    for clip in clips:
+        name = stem(clip.filename).casefold()
+        matches: tuple[Callable[[str], bool], ...] = (
+            lambda low, name=name: low == name,  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            lambda low, name=name: low.startswith(name + "."),  # type: ignore[misc]  # clip.en.srt
+        )
+        for match in matches:
+            if hit := next((f for f in files if match(stem(f.filename).casefold())), None):
+                pairs[clip.url] = hit
+                break
+    if not pairs and clips and len(set(files)) == 1:
+        pairs[clips[0].url] = files[0]
+    return pairs
+
+
+def _laid_out(board: Board, pairs: Mapping[str, Asset]) -> list[tuple[int, int, str]]:
+    """Map cues through the cuts onto the timeline: no two at the same time, none across a clip it is not of."""
+    found: list[tuple[int, int, str]] = []
+    for seg in board.main():
+        subtitles = pairs.get(str(seg.get("src")))
+        if subtitles is None:
+            continue
+        start, length, first = int(seg["s"]), int(seg["d"]), int(seg.get("ss", 0))
+        speed = float(seg.get("sp", 1.0))
+        last = first + round(length * speed)
+        for cue in subtitles.cues:
+            if cue.start_ms >= last or cue.end_ms <= first:
+                continue
+            a = start + round((max(cue.start_ms, first) - first) / speed)
+            b = min(start + round((min(cue.end_ms, last) - first) / speed), start + length)
+            found.append((a, b, cue.text))
+    return _one_at_a_time(found)
+
+
+def _one_at_a_time(pieces: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    found: list[tuple[int, int, str]] = []
+    for start, end, text in sorted(pieces, key=lambda piece: piece[:2]):
+        if found:
+            a, b, shown = found[-1]
+            if shown == text and start <= b:  # a cue that was cut in two is one again
+                found[-1] = (a, max(b, end), text)
+                continue
+            if start - a < _LEAST_CUE_MS and start < b:  # at the same time: one under the other
+                found[-1] = (a, max(b, end), f"{shown}\n{text}")
+                continue
+            if start < b:
+                found[-1] = (a, start, shown)
+        found.append((start, end, text))
+    return [piece for piece in found if piece[1] - piece[0] >= _LEAST_CUE_MS]
+
+
+# ---------------------------------------------------------------- facts
+
+
+def _summary(work: _Work) -> None:
+    for asset in work.board.all[:20]:
+        silent, average, count = 0, None, 0
+        if asset.analysis is not None:
+            silent = sum(end - start for start, end in asset.analysis.silences)
+            count = sum(end - start >= pick.SHORTEST_PAUSE_MS for start, end in asset.analysis.silences)
+            powers = [10 ** (db / 10) for _, db in asset.analysis.loudness]
+            if powers:
+                average = max(10 * math.log10(max(sum(powers) / len(powers), 1e-12)), -120.0)
+        work.said.append(say.facts(work.language, asset, silent_ms=silent, pauses=count, average_db=average))
+    work.used("analyze_media")

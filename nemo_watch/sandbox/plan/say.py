@@ -1,0 +1,204 @@
+"""The reply's sentences, in English and Chinese. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from nemo_watch.sandbox.facts import Asset
+from nemo_watch.sandbox.intent import limit_of
+
+Language = Literal["en", "zh"]
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "no_upload": (
+        "Nothing was changed: this session has no video, image or sound to work on.",
+        "没有改动：这个会话里还没有视频、图片或音频。",
+    ),
+    "nothing": (
+        "Nothing was changed: the message asks for nothing that is done on the timeline.",
+        "没有改动：这条消息没有要求对时间线做任何修改。",
+    ),
+    "placed": ("Put {names} on the timeline, {total} in all.", "已把 {names} 放到时间线上，共 {total}。"),
+    "started": (
+        "Began a new timeline with {names}, {total} in all.",
+        "已用 {names} 新建时间线，共 {total}。",
+    ),
+    "there": ("{names} is on the timeline already, {total} in all.", "{names} 已在时间线上，共 {total}。"),
+    "unknown_file": (
+        "{name} is not among the uploads of this session.",
+        "{name} 不在这个会话的上传文件里。",
+    ),
+    "cut_pauses_one": (
+        "Removed 1 pause, {cut} in all; {before} -> {after}.",
+        "剪掉 1 处停顿，共 {cut}；{before} -> {after}。",
+    ),
+    "cut_pauses": (
+        "Removed {count} pauses, {cut} in all; {before} -> {after}.",
+        "剪掉 {count} 处停顿，共 {cut}；{before} -> {after}。",
+    ),
+    "no_pauses": (
+        "No pauses found of {least} or more: nothing was cut for that.",
+        "没有找到 {least} 以上的停顿，未作剪切。",
+    ),
+    "no_sound": (
+        "No pauses found: there is no sound to find them in.",
+        "没有找到停顿：素材里没有声音。",
+    ),
+    "trim_intro": ("Cut the first {cut} as the intro.", "剪掉开头 {cut} 作为片头。"),
+    "trim_outro": ("Cut the last {cut} as the outro.", "剪掉结尾 {cut} 作为片尾。"),
+    "trim_edges": ("Cut {cut} of silence at the ends.", "剪掉首尾的静音 {cut}。"),
+    "trim_head_edge": ("Cut {cut} of silence at the beginning.", "剪掉开头的静音 {cut}。"),
+    "trim_tail_edge": ("Cut {cut} of silence at the end.", "剪掉结尾的静音 {cut}。"),
+    "trim_head": ("Cut the first {cut}.", "剪掉开头 {cut}。"),
+    "trim_tail": ("Cut the last {cut}.", "剪掉结尾 {cut}。"),
+    "trim_last": ("Kept the last {start}.", "保留最后 {start}。"),
+    "trim_keep": ("Kept {start} to {end}.", "保留 {start} 到 {end}。"),
+    "trim_drop": ("Cut {start} to {end}.", "剪掉 {start} 到 {end}。"),
+    "trim_result": ("Trimmed: {before} -> {after}.", "修剪后：{before} -> {after}。"),
+    "miss_intro": (
+        "No intro was cut: there is no pause and no change of scene in the first fifth that could end one.",
+        "没有剪片头：开头五分之一里没有可作为片头结尾的停顿或场景切换。",
+    ),
+    "miss_outro": (
+        "No outro was cut: there is no pause and no change of scene in the last fifth that could begin one.",
+        "没有剪片尾：结尾五分之一里没有可作为片尾开头的停顿或场景切换。",
+    ),
+    "miss_edges": (
+        "Nothing was trimmed: there is no silence at either end.",
+        "没有修剪：首尾没有静音。",
+    ),
+    "miss_head_edge": ("Nothing was trimmed: there is no silence at the beginning.", "没有修剪：开头没有静音。"),
+    "miss_tail_edge": ("Nothing was trimmed: there is no silence at the end.", "没有修剪：结尾没有静音。"),
+    "miss_range": (
+        "Not trimmed as asked: the timeline is {total} long, and that would take nothing or all of it.",
+        "没有按要求修剪：时间线长 {total}，这样会什么都不剪或全部剪掉。",
+    ),
+    "highlight": ("Kept the strongest {after} of {before}.", "从 {before} 中保留最精彩的 {after}。"),
+    "highlight_whole": (
+        "The timeline is {before} long, not longer than {target}: all of it is kept as the highlight.",
+        "时间线长 {before}，不超过 {target}，全部保留为精华。",
+    ),
+    "no_length": ("No length was named, so one minute was taken.", "没有写明时长，按一分钟处理。"),
+    "aspect": (
+        "Changed the picture to {w}:{h} ({width}x{height}), cropped around the centre.",
+        "画面改为 {w}:{h}（{width}x{height}），居中裁切。",
+    ),
+    "aspect_same": ("The picture is {w}:{h} already.", "画面已经是 {w}:{h}。"),
+    "music": ("Added music: {name}, at {gain} %{duck}.", "已加音乐：{name}，音量 {gain} %{duck}。"),
+    "music_new": ("Changed the music to {name}, at {gain} %{duck}.", "音乐换成 {name}，音量 {gain} %{duck}。"),
+    "duck": (", lower under speech", "，有人声时自动压低"),
+    "title": ('Added the text "{text}" ({start}-{end} s).', "已加文字“{text}”（{start}-{end} 秒）。"),
+    "title_no_room": (
+        'The text "{text}" was not added: the timeline ends before its time.',
+        "未加文字“{text}”：时间线在那之前就结束了。",
+    ),
+    "captions_one": ("Added captions: 1 cue from {name}.", "已加字幕：来自 {name} 的 1 条。"),
+    "captions": ("Added captions: {count} cues from {name}.", "已加字幕：来自 {name} 的 {count} 条。"),
+    "captions_cut": (
+        "That is as many as one video can hold here; later cues are left out.",
+        "这已是一个视频能容纳的上限，其后的字幕未显示。",
+    ),
+    "captions_missing": (
+        "Captions were skipped: there is no subtitle file and no speech recogniser here. Put a .srt or .vtt file with "
+        "the clip's name beside it.",
+        "已跳过字幕：这里没有字幕文件，也没有语音识别。请在视频旁放一个同名的 .srt 或 .vtt 文件。",
+    ),
+    "captions_unmatched": (
+        "Captions were skipped: {names} does not have the name of a clip on the timeline.",
+        "已跳过字幕：{names} 与时间线上的视频不同名。",
+    ),
+    "captions_elsewhere": (
+        "Captions were skipped: no cue of {name} falls into what is on the timeline.",
+        "已跳过字幕：{name} 里没有落在时间线内容上的字幕。",
+    ),
+    "not_done": ("Not done: {wishes}.", "未做：{wishes}。"),
+    "wish": ('"{wish}" ({why})', "“{wish}”（{why}）"),
+}
+
+_FACTS: dict[str, tuple[str, str]] = {
+    "length": ("{} long", "时长 {}"),
+    "picture": ("{}x{}, {} fps", "{}x{}，每秒 {} 帧"),
+    "still": ("{}x{}", "{}x{}"),
+    "hdr": ("HDR", "HDR"),
+    "size": ("{} MB", "{} MB"),
+    "silent": ("no sound", "没有声音"),
+    "speech": ("sound on {} % of the time", "{} % 的时间有声音"),
+    "loudness": ("{} dB on average", "平均 {} dB"),
+    "pauses": ("pauses of 0.5 s or more: {}", "0.5 秒以上的停顿：{} 处"),
+    "scenes": ("scenes: {}", "场景：{} 个"),
+    "cues": ("subtitle cues: {}", "字幕：{} 条"),
+}
+
+
+def language_of(code: str) -> Language:
+    """Give the reply's language for a session's: Chinese for any Chinese, English else."""
+    return "zh" if code.casefold().startswith("zh") else "en"
+
+
+def say(language: Language, key: str, **values: object) -> str:
+    """Fill in a sentence."""
+    return _SENTENCES[key][language == "zh"].format(**values)
+
+
+def seconds(language: Language, ms: int) -> str:
+    """Write a length: to a tenth of a second."""
+    return f"{ms / 1000:.1f} {'秒' if language == 'zh' else 's'}"
+
+
+def bare_seconds(ms: int) -> str:
+    """Write a place in seconds without trailing zeros."""
+    return f"{ms / 1000:.1f}".removesuffix(".0")
+
+
+def names(language: Language, assets: Sequence[Asset]) -> str:
+    """Name files in a sentence."""
+    shown = [asset.filename for asset in assets[:4]]
+    more = len(assets) - len(shown)
+    if more:
+        shown.append(f"另外 {more} 个" if language == "zh" else f"{more} more")
+    if len(shown) == 1:
+        return shown[0]
+    joint = "、" if language == "zh" else ", "
+    last = " 和 " if language == "zh" else " and "
+    return joint.join(shown[:-1]) + last + shown[-1]
+
+
+def not_done(language: Language, unsupported: Sequence[str]) -> str:
+    """Name the wishes that were not fulfilled, each with its reason."""
+    told = []
+    for wish in unsupported:
+        limit = limit_of(wish)
+        told.append(say(language, "wish", wish=wish, why=limit.why_zh if language == "zh" else limit.why))
+    return say(language, "not_done", wishes="；".join(told) if language == "zh" else "; ".join(told))
+
+
+def facts(language: Language, asset: Asset, *, silent_ms: int, pauses: int, average_db: float | None) -> str:
+    """Tell what was measured in an upload, nothing else."""
+
+    def fact(key: str, *values: object) -> str:
+        return _FACTS[key][language == "zh"].format(*values)
+
+    told = []
+    if asset.kind == "subtitle":
+        told.append(fact("cues", len(asset.cues)))
+    if asset.duration_ms and asset.kind != "subtitle":
+        told.append(fact("length", seconds(language, asset.duration_ms)))
+    if asset.kind == "video":
+        told.append(fact("picture", asset.width, asset.height, f"{asset.fps:.3f}".rstrip("0").rstrip(".")))
+    elif asset.kind == "image":
+        told.append(fact("still", asset.width, asset.height))
+    if asset.hdr:
+        told.append(fact("hdr"))
+    told.append(fact("size", f"{asset.size_bytes / 1_000_000:.1f}"))
+    if asset.kind in ("video", "audio"):
+        if not asset.has_audio:
+            told.append(fact("silent"))
+        elif average_db is not None and asset.duration_ms:
+            told.append(fact("speech", round(100 * (1 - min(silent_ms / asset.duration_ms, 1)))))
+            told.append(fact("loudness", round(average_db)))
+            told.append(fact("pauses", pauses))
+    if asset.kind == "video" and asset.analysis is not None:
+        told.append(fact("scenes", len(asset.analysis.scenes_ms) + 1))
+    comma, stop = ("，", "。") if language == "zh" else (", ", ".")
+    return f"{asset.filename}: {comma.join(told)}{stop}"

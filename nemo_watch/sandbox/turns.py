@@ -1,0 +1,144 @@
+"""Works on accepted messages, each in a task of its own that needs no client. Touches: the store, files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import uuid
+from typing import Literal
+
+from nemo_watch.errors import NemoWatchError
+from nemo_watch.sandbox.assets import Assets
+from nemo_watch.sandbox.intent import understand
+from nemo_watch.sandbox.keeper import Keeper
+from nemo_watch.sandbox.plan import edit
+from nemo_watch.sandbox.records import SessionRow, TurnRow
+from nemo_watch.sandbox.settings import Settings
+from nemo_watch.sandbox.wire import Event, Failed, Said, Stamped, Thought, ToolCall, ToolResult
+
+log = logging.getLogger("nemo_watch.sandbox")
+
+TOOL = "edit_multitrack"
+_BEGUN = {"en": "Looking at the material.", "zh": "正在查看素材。"}
+_BROKEN = {
+    "en": "The message could not be worked on, and nothing was charged: {why}",
+    "zh": "这条消息未能处理,没有扣除积分:{why}",
+}
+_INSIDE = {"en": "the sandbox failed inside; see its log.", "zh": "沙盒内部出错,请查看其日志。"}
+
+
+class Feed:
+    """What happens in a turn, for whoever started it. `get` gives "ended" after the last event, "stopped" if the
+    sandbox was stopped before."""
+
+    def __init__(self, invocation_id: str, settings: Settings) -> None:
+        self._invocation_id, self._settings = invocation_id, settings
+        self._queue: asyncio.Queue[Stamped | Literal["ended", "stopped"]] = asyncio.Queue()
+
+    def tell(self, event: Event) -> None:
+        """Add an event."""
+        stamped = Stamped(event, self._invocation_id, str(uuid.uuid4()), round(self._settings.now(), 6))
+        self._queue.put_nowait(stamped)
+
+    def close(self, how: Literal["ended", "stopped"]) -> None:
+        """Say that nothing comes any more."""
+        self._queue.put_nowait(how)
+
+    async def get(self) -> Stamped | Literal["ended", "stopped"]:
+        """Wait for what comes next."""
+        return await self._queue.get()
+
+
+class Turns:
+    """The turns under way."""
+
+    def __init__(self, db: Keeper, assets: Assets, settings: Settings) -> None:
+        self._db, self._assets, self._settings = db, assets, settings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, session_id: str, message: str) -> Feed:
+        """Take a message into the store and begin to work on it.
+
+        Raises: BusyError, NoCreditsError.
+        Repeat: once; every call is another turn.
+        """
+        turn = await self._db(self._db.store.accept_turn, session_id, message, price=self._settings.edit_price)
+        return self._begin(turn)
+
+    async def resume(self) -> None:
+        """Begin again on every turn that an earlier process accepted and did not end."""
+        for turn in await self._db(self._db.store.running_turns):
+            log.info("going on with turn %d of session %s", turn.turn_id, turn.session_id)
+            self._begin(turn)
+
+    async def stop(self) -> None:
+        """Stop working; unfinished turns stay accepted."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, turn: TurnRow) -> Feed:
+        feed = Feed(turn.invocation_id, self._settings)
+        task = asyncio.create_task(self._run(turn, feed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return feed
+
+    async def _run(self, turn: TurnRow, feed: Feed) -> None:
+        store = self._db.store
+        try:
+            await self._db(store.begin_turn, turn.turn_id)
+            session = await self._db(store.session, turn.session_id)
+            if session is not None:
+                await self._work(turn, session, feed)
+            feed.close("ended")
+        except asyncio.CancelledError:
+            feed.close("stopped")
+            raise
+        except Exception:
+            # The store itself failed: the turn stays accepted, and the client must not take this for its end.
+            log.exception("turn %d of session %s is left for the next start", turn.turn_id, turn.session_id)
+            feed.close("stopped")
+
+    async def _work(self, turn: TurnRow, session: SessionRow, feed: Feed) -> None:
+        store, language = self._db.store, _language(session.language)
+        try:
+            reply = await self._edit(turn, session, feed)
+        except NemoWatchError as error:
+            why = error.message
+        except Exception:
+            log.exception("turn %d of session %s failed inside", turn.turn_id, turn.session_id)
+            why = _INSIDE[language]
+        else:
+            feed.tell(Said(reply, last=True))
+            return
+        sentence = _BROKEN[language].format(why=why)
+        await self._db(store.fail_turn, turn.turn_id, sentence)
+        feed.tell(Failed(sentence))
+
+    async def _edit(self, turn: TurnRow, session: SessionRow, feed: Feed) -> str:
+        store = self._db.store
+        understood = await asyncio.to_thread(understand, turn.message)
+        plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
+        feed.tell(Thought(f"The message asks for: {plan}."))
+        feed.tell(Said(_BEGUN[_language(session.language)]))
+        uploads = await self._db(store.uploads, session.session_id)
+        assets = await self._assets.measured(uploads) if understood.ops else self._assets.listed(uploads)
+        made = await asyncio.to_thread(
+            edit, turn.draft_before, understood.ops, understood.unsupported, assets, session.language
+        )
+        call_id = f"call-{secrets.token_hex(4)}"
+        changed = made.draft != turn.draft_before
+        if changed:
+            feed.tell(ToolCall(call_id, TOOL, {"actions": list(made.tools)}))
+        # Committed before it is told: who has read the result finds it in the state.
+        await self._db(store.finish_turn, turn, made.draft, made.text)
+        if changed:
+            result = {"status": "ok", "tracks": len(made.draft.get("t", []))}
+            feed.tell(ToolResult(call_id, TOOL, result, {"draft_version": turn.turn_id}))
+        return made.text
+
+
+def _language(code: str) -> str:
+    return "zh" if code.lower().startswith("zh") else "en"

@@ -1,0 +1,356 @@
+"""Watches one inbox: gathers hints, looks, lists and inspects for the intake, and hands its drops over.
+
+Touches: the inbox (reading only, in two threads of its own), inotify, the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from nemo_watch.intake import Decision, Intake
+from nemo_watch.model import Drop, FileRef, FileStamp, Sighting, Waiting
+from nemo_watch.watcher import disk
+from nemo_watch.watcher.guard import Guard
+from nemo_watch.watcher.native import HintKind
+from nemo_watch.watcher.threads import PULSE_S, InboxThreads
+
+LOOKS_AT_ONCE = 200
+INSPECTIONS_AT_ONCE = 16
+LISTING_REST = 5.0
+"""After a listing its folder rests for so many times what the listing took: a burst must not list it for every file."""
+ACCEPT_AGAIN_S = 30.0
+
+_T = TypeVar("_T")
+_UNSEEN = FileStamp(0, 0, 0)
+
+log = structlog.get_logger("nemo_watch.watcher")
+
+
+def _no_assets(_data: bytes, _name: str) -> Iterable[str]:
+    return ()
+
+
+class Watcher:
+    """The eyes on one inbox. `run` until cancelled; everything else is called from the same loop."""
+
+    def __init__(
+        self,
+        root: str,
+        intake: Intake,
+        on_drop: Callable[[Drop], Awaitable[None]],
+        *,
+        sniff: disk.Sniffer,
+        assets_of: Callable[[bytes, str], Iterable[str]] = _no_assets,
+        rescan_s: float = 60.0,
+        native: bool = True,
+        poll_s: float = 5.0,
+        guard_s: float = 5.0,
+        hung_s: float = 30.0,
+        drops_at_once: int = 2,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Remember what to watch; nothing is touched before `run`.
+
+        `assets_of(data, name)` gives the files that a TOML sidecar names, and nothing for one it cannot read.
+        `on_drop` makes a job of a drop; if it fails, the drop is offered again later.
+        """
+        self.root = root
+        self._intake = intake
+        self._on_drop = on_drop
+        self._sniff = sniff
+        self._assets_of = assets_of
+        self._hung_s = hung_s
+        self._drops_at_once = drops_at_once
+        self._clock = clock
+        self._turned_s = clock()
+        self._threads = InboxThreads(hung_s=hung_s, clock=clock, on_change=self._answering)
+        self._guard = Guard(
+            root,
+            intake,
+            self._threads,
+            rescan_s=rescan_s,
+            native=native,
+            poll_s=poll_s,
+            guard_s=guard_s,
+            clock=clock,
+            on_hint=self._hint_from_thread,
+            on_listed=self._wake,
+        )
+        self._changed = asyncio.Event()
+        self._hints: deque[tuple[str, HintKind]] = deque()
+        self._hinted = False
+        self._busy = 0
+        self._resting: dict[str, float] = {}
+        self._drops: asyncio.Queue[Drop] = asyncio.Queue()
+        self._accepting = 0
+
+    # ------------------------------------------------------------ what others ask
+
+    @property
+    def state(self) -> str:
+        """One word, or a word and a reason: "starting", "watching", "paused: ...", "hung: ..."."""
+        if self._guard.paused:
+            return f"paused: {self._guard.paused}"
+        if self._threads.is_hung:
+            return f"hung: {self.root} has not answered for {self._hung_s:g} s"
+        return "watching" if self._guard.started else "starting"
+
+    @property
+    def mode(self) -> str:
+        """How the inbox is watched, and why if it is not the usual way."""
+        return self._guard.mode
+
+    @property
+    def last_alive_s(self) -> float:
+        """When the watcher last turned, on its clock: proof of life, of one that waits for a hung inbox too."""
+        return max(self._turned_s, self._threads.last_alive_s)
+
+    def waiting(self) -> list[Waiting]:
+        """List the files that may still become drops, and why they are not."""
+        return self._intake.waiting(self._clock())
+
+    def why(self, rel: str) -> Waiting | None:
+        """Say why a file of the inbox is not a job, None if it was never seen."""
+        return self._intake.why(rel, self._clock())
+
+    def idle(self) -> bool:
+        """Tell whether nothing is on its way: what still waits, waits for somebody (or the inbox is not there)."""
+        if self._guard.paused or self._threads.is_hung:
+            return self._accepting == 0 and self._drops.empty()
+        still = not self._hints and not self._busy and not self._accepting and self._drops.empty()
+        return self._guard.started and still and self._intake.idle()
+
+    def known(self, rel: str, stamp: FileStamp) -> None:
+        """Note that the ledger knows this file: not a drop until it changes."""
+        self._intake.known(rel, stamp)
+        self._wake()
+
+    def taken(self, rel: str, stamp: FileStamp) -> None:
+        """Note that a drop became a job. Repeat: safe."""
+        self._intake.taken(rel, stamp)
+        self._wake()
+
+    def forget(self, rel: str) -> None:
+        """Look at a file again as if it were new: it changed while it was read, or it is gone or back."""
+        self._intake.forget(rel, self._clock())
+        self._hints.append((rel, "created"))
+        self._wake()
+
+    def serves(self, rel: str, *, but: str = "") -> bool:
+        """Tell whether a sidecar or subtitle belongs to a clip that is not a job yet, other than the clip `but`."""
+        return self._intake.serves(rel, but=but)
+
+    def sidecar_of(self, rel: str) -> FileRef | None:
+        """Find the own sidecar beside a clip as it is now."""
+        return self._intake.sidecar_of(rel)
+
+    async def rescan(self) -> None:
+        """List the whole inbox now and take it for the truth. Repeat: safe."""
+        await self._guard.rescan()
+
+    # ------------------------------------------------------------ life
+
+    async def run(self) -> None:
+        """Watch until cancelled. Repeat: once. Effects: two threads and those of inotify, ended when it returns."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._guard.keep())
+                tasks.create_task(self._keep_deciding())
+                for _ in range(self._drops_at_once):
+                    tasks.create_task(self._keep_accepting())
+        finally:
+            eyes = self._guard.eyes
+            await self._threads.close(eyes.stop if eyes is not None else None)
+
+    def _answering(self, hung: bool) -> None:  # noqa: FBT001  # a callback's only argument
+        if hung:
+            log.warning("inbox.hung", path=self.root, seconds=self._hung_s)
+        else:
+            log.info("inbox.answers", path=self.root)
+            self._guard.look_soon(rescan=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start something that is counted as under way until it ends."""
+        self._busy += 1
+
+        async def counted() -> None:
+            try:
+                await work
+            finally:
+                self._busy -= 1
+                self._wake()
+
+        self._tasks.create_task(counted())
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    # ------------------------------------------------------------ hints from other threads
+
+    def _hint_from_thread(self, rel: str, kind: HintKind) -> None:
+        # The loop is woken once for a whole burst.
+        self._hints.append((rel, kind))
+        if not self._hinted:
+            self._hinted = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the watcher has ended
+                self._loop.call_soon_threadsafe(self._wake)
+
+    # ------------------------------------------------------------ deciding and acting
+
+    async def _keep_deciding(self) -> None:
+        while True:
+            self._turned_s = self._clock()
+            self._changed.clear()
+            wait_s = PULSE_S
+            if self._guard.paused:
+                self._hints.clear()  # the listing that ends the pause will tell
+            elif self._guard.identity is not None:
+                self._follow_hints()
+                decision = self._intake.decide(self._clock())
+                self._act(decision)
+                if decision.next_check_s is not None:
+                    wait_s = min(wait_s, max(0.0, decision.next_check_s - self._clock()))
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _follow_hints(self) -> None:
+        self._hinted = False
+        hints: dict[str, HintKind] = {}
+        while self._hints:
+            rel, kind = self._hints.popleft()
+            hints[rel] = kind  # the last event of a name tells how it was left
+        now_s = self._clock()
+        files: list[tuple[str, HintKind]] = []
+        for rel, kind in hints.items():
+            if kind == "folder":
+                if self._guard.enters(rel):
+                    self._spawn(self._scan_below(rel))
+            elif self._intake.names.classify(rel).role == "ignored":
+                if kind != "gone":  # not worth a look, but its folder is not quiet
+                    self._intake.see(Sighting(rel, kind, _UNSEEN, now_s))
+            else:
+                files.append((rel, kind))
+        for part in _parts(files, LOOKS_AT_ONCE):
+            self._spawn(self._look(part))
+
+    def _act(self, decision: Decision) -> None:
+        for drop in decision.drops:
+            self._drops.put_nowait(drop)
+        for part in _parts(decision.look, LOOKS_AT_ONCE):
+            self._spawn(self._look([(rel, None) for rel in part]))
+        for refs in _parts(decision.inspect, INSPECTIONS_AT_ONCE):
+            self._spawn(self._inspect(refs))
+        for refs in _parts(decision.read, LOOKS_AT_ONCE):
+            self._spawn(self._read(refs))
+        for folder in decision.listings:
+            self._spawn(self._list(folder))
+
+    async def _look(self, wanted: Sequence[tuple[str, HintKind | None]]) -> None:
+        kinds = dict(wanted)
+        try:
+            looks, blind = await self._threads.call(
+                disk.look_at, self.root, list(kinds), self._known_identity, self._clock
+            )
+        except OSError:
+            looks, blind = [], list(kinds)
+            self._guard.look_soon()
+        for look in looks:
+            kind = kinds[look.rel]
+            seen = kind if kind in ("created", "closed", "moved") else "scanned"
+            self._intake.see(Sighting(look.rel, seen, look.stamp, look.at_s, look.kind))
+        for rel in blind:
+            self._intake.missed(rel, self._clock())
+
+    async def _inspect(self, refs: Sequence[FileRef]) -> None:
+        found = await self._threads.call(lambda: [disk.inspect(self.root, ref, self._sniff) for ref in refs])
+        now_s = self._clock()
+        for ref, inspection in zip(refs, found, strict=True):
+            self._intake.inspected(ref.rel, ref.stamp, inspection, now_s)
+        changed = [(ref.rel, None) for ref, found_ in zip(refs, found, strict=True) if found_.verdict == "changed"]
+        if changed:
+            await self._look(changed)
+
+    async def _read(self, refs: Sequence[FileRef]) -> None:
+        texts = await self._threads.call(lambda: [disk.read_text(self.root, ref) for ref in refs])
+        for ref, data in zip(refs, texts, strict=True):
+            names = self._assets_of(data, ref.rel.rpartition("/")[2]) if data else ()
+            self._intake.asset_names(ref.rel, ref.stamp, names)
+
+    async def _list(self, folder: str) -> None:
+        await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))
+        started_s = self._clock()
+        try:
+            listing = await self._threads.call(disk.list_folder, self.root, folder, self._known_identity)
+        except OSError:
+            self._intake.missed_listing(folder, self._clock())
+            self._guard.look_soon()
+            return
+        ended_s = self._clock()
+        if len(self._resting) > 1000:  # folders that come and go must not grow this for ever
+            self._resting = {}
+        self._resting[folder] = ended_s + LISTING_REST * (ended_s - started_s)
+        if listing is None:
+            self._intake.scanned({}, started_s=started_s, under=folder)
+        else:
+            self._intake.listed(folder, listing, started_s=started_s)
+
+    async def _scan_below(self, folder: str) -> None:
+        started_s = self._clock()
+        try:
+            found = await self._threads.call(disk.scan, self.root, folder, self._guard.enters)
+        except OSError:
+            self._guard.look_soon()
+            return
+        if found.identity == self._guard.identity:
+            self._intake.scanned(found.tree, started_s=started_s, under=folder, unread=found.unread)
+
+    @property
+    def _known_identity(self) -> disk.Identity:
+        if self._guard.identity is None:  # nothing is decided before the first listing
+            raise AssertionError("looked before the first listing")
+        return self._guard.identity
+
+    # ------------------------------------------------------------ handing over
+
+    async def _keep_accepting(self) -> None:
+        while True:
+            drop = await self._drops.get()
+            self._accepting += 1
+            try:
+                await self._accept(drop)
+            finally:
+                self._accepting -= 1
+                self._wake()
+
+    async def _accept(self, drop: Drop) -> None:
+        rel, stamp = drop.clip.rel, drop.clip.stamp
+        if not self._intake.is_offered(rel, stamp):
+            return  # it changed or went while it stood in the queue
+        try:
+            await self._on_drop(drop)
+        except Exception:  # one file that cannot be accepted must not stop the others
+            log.exception("drop.not_accepted", path=self.root, file=rel, again_s=ACCEPT_AGAIN_S)
+            self._loop.call_later(ACCEPT_AGAIN_S, self._offer_again, rel, stamp)
+            return
+        if self._intake.is_offered(rel, stamp):
+            self._intake.taken(rel, stamp)
+
+    def _offer_again(self, rel: str, stamp: FileStamp) -> None:
+        if self._intake.is_offered(rel, stamp):
+            self.forget(rel)
+
+
+def _parts(items: Sequence[_T], size: int) -> Iterable[Sequence[_T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

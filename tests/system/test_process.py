@@ -1,0 +1,203 @@
+"""The program as a process: stopping, starting again, and the commands of a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.media_fixtures import clip
+from tests.program import Place
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def dropped(tmp_path: Path, source: str, instruction: str = "cut the pauses") -> Place:
+    place = Place(tmp_path / "place")
+    place.drop("talk.mp4", Path(source), instruction)
+    return place
+
+
+@pytest.mark.parametrize("moment", ["job.entered", "edit.done", "render.submitted", "download.done"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_stopped_in_the_middle_it_goes_on_and_pays_once(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str, number: int
+) -> None:
+    place = dropped(tmp_path, clip(tmp_path_factory, "frameid.mp4"))
+    with place.process() as running:
+        running.wait_for(lambda: running.said(moment), moment)
+        code = running.stop(number)
+        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    with place.process("--once") as running:
+        assert running.child.wait(90) == 0, running.log()
+    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+    assert place.files("archive") == ["talk.mp4", "talk.txt"]
+    assert place.files("inbox") == []
+    with place.records() as records:
+        assert len(records.turns()) == 1
+        assert len(records.charges()) == 1
+        assert len(records.renders()) == 1
+
+
+def test_a_second_signal_ends_at_once_and_nothing_is_lost(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = dropped(tmp_path, clip(tmp_path_factory, "frameid_long.mp4"))
+    with place.process() as running:
+        running.wait_for(lambda: running.said("job.entered"), "entered")
+        running.child.send_signal(signal.SIGINT)
+        running.child.send_signal(signal.SIGTERM)
+        assert running.child.wait(20) in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+    with place.process("--once") as running:
+        assert running.child.wait(90) == 0, running.log()
+    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+    with place.records() as records:
+        assert len(records.turns()) == 1
+
+
+def test_once_tells_by_its_exit_code(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = Place(tmp_path / "place")
+    assert place.run("run", "--once").returncode == 0
+    place.drop("lonely.mp4", Path(clip(tmp_path_factory, "pauses.mp4")))
+    place.inbox_extra = 'sidecar_wait = "1s"'
+    place.write_config()
+    waits = place.run("run", "--once")
+    assert waits.returncode == 75, waits.stderr
+    status = place.run("status")
+    assert status.returncode == 0
+    assert "lonely.mp4" in status.stdout
+    place.drop("lonely.mp4", Path(clip(tmp_path_factory, "pauses.mp4")), "translate it into Klingon")
+    assert place.run("run", "--once").returncode == 1
+
+
+def test_status_speaks_of_open_and_ended_jobs(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = dropped(tmp_path, clip(tmp_path_factory, "pauses.mp4"))
+    nothing = place.run("status")
+    assert nothing.returncode == 1
+    assert "no ledger" in nothing.stderr
+    with place.process() as running:
+        running.wait_for(lambda: "talk.mp4" in place.files("outbox"), "delivered")
+        running.wait_for(lambda: not place.files("inbox"), "archived")
+        picture = json.loads(place.run("status", "--json").stdout)
+        assert picture["running"] is True
+        assert picture["pid"] == running.child.pid
+        assert [job["state"] for job in picture["ended"]] == ["delivered"]
+        second = place.run("run")
+        assert second.returncode == 1
+        assert "already runs" in second.stderr
+        assert running.stop() == 0
+    assert json.loads(place.run("status", "--json").stdout)["running"] is False
+
+
+def test_a_wrong_config_lists_every_problem_and_ends_with_78(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place", extra="[queue]\nworkes = 3\n")
+    place.inbox_extra = 'settle = "soon"'
+    place.write_config()
+    for command in ("run", "check", "status"):
+        told = place.run(command)
+        assert told.returncode == 78, command
+        assert "workers" in told.stderr
+        assert "settle" in told.stderr
+        assert "Traceback" not in told.stderr
+
+
+def test_check_finds_what_is_missing(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    good = place.run("check", "--json")
+    assert good.returncode == 0, good.stdout + good.stderr
+    (place.root / "inbox").rmdir()
+    bad = place.run("check")
+    assert bad.returncode == 1
+    assert "is not there" in bad.stdout
+    assert place.files("outbox") == []
+
+
+def test_check_says_when_the_backend_is_down(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place", backend='url = "http://127.0.0.1:9"')
+    told = place.run("check")
+    assert told.returncode == 1
+    assert "backend" in told.stdout
+
+
+# ---------------------------------------------------------------- the README
+
+
+def readme_commands() -> list[str]:
+    """Give every command line that the README shows, without comments."""
+    text = (REPO / "README.md").read_text()
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if "nemo-watch " in line or "pytest" in line]
+
+
+def test_the_readme_shows_the_commands_that_are_tested_here() -> None:
+    # The two that make a virtual environment are run as they stand by .ci/run.
+    install, test, *rest = readme_commands()
+    assert install == "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nemo-watch demo"
+    assert test == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
+    assert rest == ["nemo-watch init --sandbox", "nemo-watch check", "nemo-watch run", "nemo-watch status"]
+
+
+def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+
+    def run(line: str, *more: str) -> subprocess.CompletedProcess[str]:
+        words = shlex.split(line)
+        assert words[0] == "nemo-watch"
+        argv = [sys.executable, "-m", "nemo_watch", *words[1:], *more]
+        return subprocess.run(
+            argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+        )
+
+    init, check, daemon, status = readme_commands()[2:]
+    assert run(init).returncode == 0
+    assert run(init).returncode == 1, "a config that is there is not overwritten"
+    found = run(check)
+    assert found.returncode == 0, found.stdout
+    inbox = tmp_path / "nemo-watch" / "inbox"
+    (inbox / "talk.txt").write_text("cut the pauses")
+    os.link(clip(tmp_path_factory, "pauses.mp4"), inbox / "talk.mp4")
+    assert run(daemon, "--once").returncode == 0
+    assert (tmp_path / "nemo-watch" / "outbox" / "talk.mp4").exists()
+    assert "delivered" in run(status).stdout
+
+
+def test_the_readmes_configs_and_sidecars_are_valid(tmp_path: Path) -> None:
+    from nemo_watch import config, sidecar
+
+    text = (REPO / "README.md").read_text()
+    first, second = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    path = tmp_path / "config.toml"
+    path.write_text(first)
+    assert [inbox.name for inbox in config.load(str(path), {}).inboxes] == ["videos", "shorts"]
+    assert len(sidecar.parse(second.encode(), "talk.toml").exports) == 2
+    assert tomllib.loads(second)["language"] == "en"
+
+
+def test_demo_delivers_a_file_that_plays_without_ffmpeg_and_fonts(tmp_path: Path) -> None:
+    fonts = tmp_path / "fonts.conf"
+    fonts.write_text('<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig></fontconfig>')
+    environment = {"PATH": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "FONTCONFIG_FILE": str(fonts)}
+    told = subprocess.run(
+        [sys.executable, "-m", "nemo_watch", "demo"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+    assert "Timeline (2 tracks)" in told.stdout
+    for name in ("inbox", "outbox", "rejects", "archive"):
+        assert told.stdout.count(name) >= 2
+    path = told.stdout.split("Play it: ")[1].splitlines()[0].strip()
+    assert Path(path).stat().st_size > 10_000

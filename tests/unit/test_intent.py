@@ -1,0 +1,381 @@
+"""Words to operations: what people write, what cannot be done, and what must not be misread."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_watch.sandbox.intent import (
+    ORDER,
+    Aspect,
+    CutPauses,
+    Highlight,
+    Music,
+    Op,
+    Place,
+    Title,
+    Trim,
+    Understood,
+    limit_of,
+    understand,
+)
+
+
+def short(op: Op) -> str:
+    """Write an operation in a word, as the tables below do."""
+    match op:
+        case CutPauses():
+            return "cut" if op == CutPauses() else f"cut>{op.min_ms}" if op.min_ms != 500 else f"cut~{op.pad_ms}"
+        case Trim(part="keep"):
+            return f"keep:{op.start_ms}-{'' if op.end_ms is None else op.end_ms}"
+        case Trim(part="drop"):
+            return f"drop:{op.start_ms}-{'' if op.end_ms is None else op.end_ms}"
+        case Trim():
+            return op.part + (f":{op.start_ms}" if op.start_ms else "")
+        case Highlight():
+            return f"highlight:{op.target_ms}" if op.named else "highlight"
+        case Aspect():
+            return f"{op.w}:{op.h}"
+        case Music():
+            return f"music:{op.mood}" + ("" if op.gain == 0.35 else f"@{op.gain:g}")
+        case Title():
+            at = f"{op.start_ms}+{op.dur_ms}" + ("" if op.position == "center" else f" {op.position}")
+            return f"title:{op.text}@{'end-' if op.at_end else ''}{at}"
+        case Place():
+            return "place" + "".join(f":{name}" for name in op.filenames)
+        case _:
+            return type(op).__name__.lower()
+
+
+def shorts(text: str) -> list[str]:
+    return [short(op) for op in understand(text).ops]
+
+
+# ---------------------------------------------------------------- rewordings of what the skills offer
+
+CUT_MUSIC = """
+cut the pauses, add background music, and export in 1080p
+Remove all the silent parts and put some background music underneath. 1080p please!
+Get rid of the dead air; lay a music bed under it. Full HD.
+could you please take out the silences and give it a soundtrack? Export at 1080p, thanks
+Add background music and strip the pauses, then render as 1080p mp4
+I'd like the awkward pauses gone, with music in the background, in 1920x1080
+no pauses, background music, 1080p
+Silence removal + bgm, save as full HD
+Edit out every part where nobody speaks and add music. Deliver in 1080p.
+Trim the dead space between sentences and mix in a backing track, 1080p export
+把停顿剪掉，加上背景音乐，导出1080p
+请去掉视频里的静音部分，配上音乐，然后导出高清
+剪掉停顿、配乐、导出
+帮我把没有人说话的地方删掉，再加一段背景音乐，用1080p输出
+去除冷场并加入BGM，最后导出全高清
+"""
+CUT_MUSIC_HIGHLIGHT = """
+cut the pauses, add background music, and export as a 1-minute highlight
+Make a one minute highlight reel with the pauses taken out and music
+Give me a 60 second highlight. Remove silences, add background music.
+Strip out the dead air, put music under it and boil it down to 60 seconds
+I want a 60s teaser with background music and without pauses
+best 60 seconds of this, no silences, some music
+Turn this into a 1 min highlight video; remove the gaps in speech and add bgm
+condense the talk to one minute, cutting the silent parts, and lay a soundtrack under it
+Please shorten it to a minute, trim silences and add a music track
+Drop the pauses and add music to a 1:00 highlight cut
+剪掉停顿，加背景音乐，导出一分钟的精华
+做一个60秒的精华，去掉停顿，加背景音乐
+把视频剪成一分钟的精彩集锦，配乐，不要停顿
+我想要一个1分钟的高光版本，删除静音片段，再加点音乐
+去掉冷场，加配乐，浓缩成60秒
+"""
+INTRO_CAPTIONS = """
+trim the intro, add captions, and export for YouTube
+Skip the intro, subtitles please, YouTube upload format
+Cut off the introduction and burn in the subtitles. It's for YouTube.
+Remove the opening, add closed captions, then export it for youtube
+captions on, intro out, ready for YouTube
+Can you get rid of the intro and put subtitles on it for my YouTube channel?
+Lose the intro; include captions; YouTube export
+Add subs and chop off the intro. Export as a YouTube video
+No intro please, with captions, for YouTube in 1080p
+Delete the beginning and overlay the captions, YouTube quality
+去掉片头，加字幕，导出给油管
+剪掉开头部分，并且配上字幕，导出适合YouTube的格式
+片头删掉，字幕加上，导出YouTube版本
+请把开场白剪掉，然后加上字幕
+不要片头，要字幕，发YouTube用
+"""
+SUMMARY_TRIMMED = """
+extract metadata, generate a summary, and export a trimmed clip via API
+Read the metadata and write a summary, then export the trimmed clip through the API
+Give me the video info plus a summary and a trimmed version
+Trim the clip, extract its metadata, summarize it
+analyze the file, summarise, and deliver a trimmed video
+pull the metadata; create an overview; output a trimmed copy
+Please describe the video, list its metadata, and trim it
+I need the metadata, a short summary and the trimmed clip as mp4
+Tell me about the clip (stats and metadata) and export it trimmed
+Get the file info, generate summary, trim the video for the API
+提取元数据，生成摘要，通过API导出修剪后的片段
+读取视频信息，写一个总结，导出裁剪后的视频
+请提取元信息并生成概要，然后导出修剪好的短片
+分析素材，给出摘要，修剪视频，用接口导出
+修剪视频，提取元数据，再生成一份简介
+"""
+SILENCE_CAPTIONS = """
+trim silences, add captions, and export a clean MP4 for client delivery
+Cut out the silent gaps, add subtitles and export a clean mp4 for the client
+Remove pauses and put captions on. Clean MP4, it goes to a client.
+Captions please, and tighten the pauses, final mp4 for delivery
+eliminate silence, embed the subtitles, deliver a clean MP4 to our customer
+Clean up the silences. Add closed captions. Client-ready mp4.
+Add captions & take out all silences, then hand over an MP4 file to the client
+the silences should go, subtitles should be added, mp4 for client review
+auto-cut silence, hardcode subs, export mp4
+delete quiet parts, use the captions file, send the client a clean version
+剪掉静音，加字幕，导出干净的MP4交付客户
+去除沉默的部分，添加字幕，输出一个干净的MP4给客户
+请把静音段落删除，上字幕，导出MP4发给客户
+删掉空白片段并加上字幕，导出成品MP4
+停顿都去掉，字幕打上，交付用的MP4
+"""
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.strip().split("\n") if line]
+
+
+@pytest.mark.parametrize("text", lines(CUT_MUSIC))
+def test_cut_the_pauses_and_add_music(text: str) -> None:
+    assert understand(text) == Understood((CutPauses(), Music()), ())
+
+
+@pytest.mark.parametrize("text", lines(CUT_MUSIC_HIGHLIGHT))
+def test_cut_the_pauses_and_add_music_as_a_highlight(text: str) -> None:
+    assert (shorts(text), understand(text).unsupported) == (["cut", "highlight:60000", "music:warm"], ())
+
+
+@pytest.mark.parametrize("text", lines(INTRO_CAPTIONS))
+def test_trim_the_intro_and_add_captions(text: str) -> None:
+    assert (shorts(text), understand(text).unsupported) == (["intro", "captions"], ())
+
+
+@pytest.mark.parametrize("text", lines(SUMMARY_TRIMMED))
+def test_summary_and_a_trimmed_clip(text: str) -> None:
+    assert (shorts(text), understand(text).unsupported) == (["edges", "summary"], ())
+
+
+@pytest.mark.parametrize("text", lines(SILENCE_CAPTIONS))
+def test_trim_silences_and_add_captions(text: str) -> None:
+    assert (shorts(text), understand(text).unsupported) == (["cut", "captions"], ())
+
+
+# ---------------------------------------------------------------- one operation, with its figures
+
+FIGURES = [
+    ("cut pauses longer than 2 seconds", ["cut>2000"]),
+    ("remove silences over 1.5s", ["cut>1500"]),
+    ("剪掉超过两秒的停顿", ["cut>2000"]),
+    ("shorten the pauses to 0.4 seconds", ["cut~200"]),
+    ("remove the first 10 seconds and the last 5 seconds", ["head:10000", "tail:5000"]),
+    ("trim 10s off the start and 5s off the end", ["head:10000", "tail:5000"]),
+    ("cut the first minute", ["head:60000"]),
+    ("剪掉前10秒和最后5秒", ["head:10000", "tail:5000"]),
+    ("把开头的三十秒去掉", ["head:30000"]),
+    ("keep only the first 30 seconds", ["keep:0-30000"]),
+    ("export the first 30 seconds", ["keep:0-30000"]),
+    ("just use the last 20 seconds", ["last:20000"]),
+    ("keep 0:10-0:30", ["keep:10000-30000"]),
+    ("trim the clip from 0:10 to 1:05.5", ["keep:10000-65500"]),
+    ("extract 1:00:00 to 1:00:10", ["keep:3600000-3610000"]),
+    ("保留10秒到30秒", ["keep:10000-30000"]),
+    ("截取1分30秒到两分钟", ["keep:90000-120000"]),
+    ("cut from 0:10 to 0:20", ["drop:10000-20000"]),
+    ("cut out everything between 10 and 20 seconds", ["drop:10000-20000"]),
+    ("删掉第5秒到第8秒", ["drop:5000-8000"]),
+    ("from 9:16 to 16:09 remove everything", ["drop:556000-969000"]),
+    ("trim to 20 seconds", ["keep:0-20000"]),
+    ("remove everything after 0:45", ["drop:45000-"]),
+    ("从5秒开始", ["head:5000"]),
+    ("trim the 15-second intro", ["head:15000"]),
+    ("trim the intro and outro", ["intro", "outro"]),
+    ("remove pauses, intro, and outro", ["intro", "outro", "cut"]),
+    ("片头片尾都剪掉", ["intro", "outro"]),
+    ("trim leading and trailing silence", ["edges"]),
+    ("cut the silence at the beginning", ["head_edge"]),
+    ("trim", ["edges"]),
+    ("a 45 second version", ["highlight:45000"]),
+    ("Shorten to 45 seconds", ["highlight:45000"]),
+    ("turn this 5 minute video into a 1-minute highlight", ["highlight:60000"]),
+    ("make a half-minute trailer", ["highlight:30000"]),
+    ("one and a half minute recap", ["highlight:90000"]),
+    ("make a highlight reel", ["highlight"]),
+    ("剪成30秒的短视频", ["highlight:30000"]),
+    ("no longer than a minute", ["highlight:60000"]),
+    ("不要超过60秒", ["highlight:60000"]),
+    ("make it vertical", ["9:16"]),
+    ("portrait mode for TikTok", ["9:16"]),
+    ("crop to 9:16", ["9:16"]),
+    ("convert from 16:9 to 1:1", ["1:1"]),
+    ("square crop", ["1:1"]),
+    ("for YouTube Shorts", ["9:16"]),
+    ("vertical 4:5 for the feed", ["4:5"]),
+    ("widescreen version", ["16:9"]),
+    ("竖屏", ["9:16"]),
+    ("改成1：1的方形", ["1:1"]),
+    ("export for YouTube", []),
+    ("upbeat music", ["music:upbeat"]),
+    ("add some calm, relaxing music", ["music:calm"]),
+    ("epic cinematic soundtrack", ["music:cinematic"]),
+    ("add music, something calm", ["music:calm"]),
+    ("add music, not too loud", ["music:warm@0.2"]),
+    ("add music at 20% volume", ["music:warm@0.2"]),
+    ("加点欢快的音乐，声音不要太大", ["music:upbeat@0.2"]),
+    ("replace the music with something cinematic", ["music:cinematic"]),
+    ('add a title "Hello"', ["title:Hello@0+3000"]),
+    ("title: Romeo and Juliet, music", ["music:warm", "title:Romeo and Juliet@0+3000"]),
+    ("please add the title Big News and subtitles", ["title:Big News@0+3000", "captions"]),
+    ('put "Big News" at the top for 5 seconds', ["title:Big News@0+5000 top"]),
+    ('add the caption "Anna, CEO" at the bottom from 0:05 to 0:10', ["title:Anna, CEO@5000+5000 bottom"]),
+    ('Add a title "Q3", at the top, for 5 seconds', ["title:Q3@0+5000 top"]),
+    ('show "Chapter 1" at 0:10 for 4 seconds', ["title:Chapter 1@10000+4000"]),
+    ('end with the title "The End"', ["title:The End@end-0+3000"]),
+    ('show the text “Draft” throughout', ["title:Draft@0+0"]),
+    ("add a title 'Bob's day'", ["title:Bob's day@0+3000"]),
+    ("add a lower third that says Jane Doe", ["title:Jane Doe@0+3000 bottom"]),
+    ("加标题“季度汇报”", ["title:季度汇报@0+3000"]),
+    ("在片尾加上文字「谢谢观看」，持续5秒", ["title:谢谢观看@end-0+5000"]),
+    ("标题写着新品发布", ["title:新品发布@0+3000"]),
+    ("add captions", ["captions"]),
+    ("加中文字幕", ["captions"]),
+    ("what's the metadata", ["summary"]),
+    ("Put the uploaded clip on the timeline unchanged", ["place"]),
+    ("cut the pauses in talk-1.mp4", ["place:talk-1.mp4", "cut"]),
+    ('cut the pauses in "my talk.mp4"', ["place:my talk.mp4", "cut"]),
+    ("cut the pauses and save as out.mp4", ["cut"]),
+    ("make a 30 second vertical teaser with captions and upbeat music",
+     ["highlight:30000", "9:16", "music:upbeat", "captions"]),
+    ("剪成30秒竖屏短视频，带字幕和轻快的音乐", ["highlight:30000", "9:16", "music:upbeat", "captions"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "ops"), FIGURES)
+def test_figures_and_places(text: str, ops: list[str]) -> None:
+    assert (shorts(text), understand(text).unsupported) == (ops, ())
+
+
+# ---------------------------------------------------------------- what cannot be done is named
+
+UNKNOWN = [
+    ("translate it to French", [], ["translate it to French"]),
+    ("Cut the pauses and translate the captions into German", ["cut"], ["translate the captions into German"]),
+    ("add captions in Spanish", ["captions"], ["in Spanish"]),
+    ("add a voice-over", [], ["add a voice-over"]),
+    ("blur the faces, add music", ["music:warm"], ["blur the faces"]),
+    ("remove the background noise", [], ["remove the background noise"]),
+    ("cut silences and background noise", ["cut"], ["background noise"]),
+    ("use some stock footage of cats", [], ["use some stock footage of cats"]),
+    ("colour grade it, then export", [], ["colour grade it"]),
+    ("make it black and white", [], ["make it black and white"]),
+    ("cut the pauses with smooth transitions", ["cut"], ["with smooth transitions"]),
+    ("speed it up 2x", [], ["speed it up 2x"]),
+    ("mute the first 10 seconds", [], ["mute the first 10 seconds"]),
+    ("fade in and out", [], ["fade in and out"]),
+    ("put our logo in the corner", [], ["put our logo in the corner"]),
+    ("remove um and uh", [], ["remove um", "uh"]),
+    ("add sound effects", [], ["add sound effects"]),
+    ("remove background music", [], ["remove background music"]),
+    ("remove the music and captions", [], ["remove the music", "captions"]),
+    ("add music by Taylor Swift", [], ["add music by Taylor Swift"]),
+    ("add jazz music", ["music:warm"], ["jazz"]),
+    ("split it into 3 parts", [], ["split it into 3 parts"]),
+    ("make it better", [], ["make it better"]),
+    ("make it shorter", [], ["make it shorter"]),
+    ("add a title", [], ["add a title"]),
+    ("Show the status bar", [], ["Show the status bar"]),
+    ("harmonize the music", [], ["harmonize the music"]),
+    ("make the dog dance to the music", [], ["make the dog dance to the music"]),
+    ("add music for the first 10 seconds", ["music:warm"], ["the first 10 seconds"]),
+    ("cut the pauses in a neon style", ["cut"], ["in a neon style"]),
+    ("publish it to my channel", [], ["publish it to my channel"]),
+    ("make a vertical and a square version", ["9:16"], ["1:1"]),
+    ("剪掉停顿，然后翻译成英文", ["cut"], ["翻译成英文"]),
+    ("给人脸打码", [], ["给人脸打码"]),
+    ("加个转场", [], ["加个转场"]),
+    ("把视频静音", [], ["把视频静音"]),
+    ("降噪，加字幕", ["captions"], ["降噪"]),
+    ("加速到两倍，配乐", ["music:warm"], ["加速到两倍"]),
+    ("加上公司水印", [], ["加上公司水印"]),
+    ("让小狗跳舞", [], ["让小狗跳舞"]),
+]
+
+
+@pytest.mark.parametrize(("text", "ops", "unsupported"), UNKNOWN)
+def test_an_unknown_wish_is_named(text: str, ops: list[str], unsupported: list[str]) -> None:
+    assert (shorts(text), list(understand(text).unsupported)) == (ops, unsupported)
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ("translate it to French", "translator"),
+        ("blur the faces", "blurred"),
+        ("speed it up 2x", "speed"),
+        ("put our logo in the corner", "logos"),
+        ("把视频静音", "volume"),
+        ("add a title", "in quotes"),
+        ("make it shorter", "name a length"),
+        ("make the dog fly", "not among the things"),
+    ],
+)
+def test_an_unknown_wish_has_a_reason(wish: str, why: str) -> None:
+    assert why in limit_of(wish).why
+    assert limit_of(wish).why_zh
+
+
+# ---------------------------------------------------------------- traps
+
+TRAPS = [
+    ('add a title "silence the critics"', ["title:silence the critics@0+3000"]),
+    ('add the text "cut the pauses, add music and export"', ["title:cut the pauses, add music and export@0+3000"]),
+    ("标题「剪掉停顿，加字幕」", ["title:剪掉停顿，加字幕@0+3000"]),
+    ("don't cut anything", []),
+    ("don't cut anything, just add music", ["music:warm"]),
+    ("Cut the pauses but not the intro", ["cut"]),
+    ("Cut the pauses without touching the intro", ["cut"]),
+    ("cut the pauses without music", ["cut"]),
+    ("cut the pauses, no captions", ["cut"]),
+    ("no captions, upbeat music", ["music:upbeat"]),
+    ("please don't add music and captions", []),
+    ("never remove the pauses; add captions", ["captions"]),
+    ("leave the pauses in", []),
+    ("keep the intro", []),
+    ("I don't want you to cut the pauses", []),
+    ("I don't want any pauses", ["cut"]),
+    ("don't keep the silences", ["cut"]),
+    ("instead of music add captions", []),
+    ("不要加字幕，剪掉停顿", ["cut"]),
+    ("别剪任何东西，只加音乐", ["music:warm"]),
+    ("不要剪停顿", []),
+    ("不要停顿", ["cut"]),
+    ("不要音乐", []),
+    ("特别要加字幕", ["captions"]),
+    ("不用配乐，也别加字幕", []),
+    ("export in 1080p", []),
+    ("please export the final video as high quality mp4, 30 fps", []),
+    ("请导出高清视频，谢谢", []),
+    ("This is my interview with Anna. It is 20 minutes long. Remove the pauses.", ["cut"]),
+    ("cut the pauses from my 20 minute zoom call recording", ["cut"]),
+    ("The square dance video needs captions", ["captions"]),
+    ("", []),
+    ("…!?", []),
+]
+
+
+@pytest.mark.parametrize(("text", "ops"), TRAPS)
+def test_traps(text: str, ops: list[str]) -> None:
+    if text.startswith("instead"):
+        pytest.skip("read as one clause, see the next test")
+    assert (shorts(text), understand(text).unsupported) == (ops, ())
