@@ -29,7 +29,6 @@ from nemo_watch.intake import Intake, SettleRules, settle_rules
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Drop, Job, Json, SkillHeaders
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
-from nemo_watch.sandbox.server import SandboxServer
 from nemo_watch.watcher import Watcher
 
 LEDGER_NAME = "ledger.db"
@@ -88,6 +87,9 @@ class Daemon:
             os.makedirs(config.state.spool, mode=0o700, exist_ok=True)
             url = config.backend.url
             if url == "sandbox":
+                # Only who asks for the sandbox loads it.
+                from nemo_watch.sandbox.server import SandboxServer
+
                 sandbox = SandboxServer(
                     os.path.join(config.state.path, "sandbox"),
                     credits=config.sandbox.credits,

@@ -39,8 +39,9 @@ def step_words(step: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Make a hostile text fit for the terminal: no control characters, no markup."""
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in printable(text)))
+    """Make a hostile text fit for one place on the terminal: no control characters, no line breaks, no markup."""
+    words = " ".join(printable(text).split())
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words))
 
 
 def progress_table(rows: Sequence[Progress]) -> Table:

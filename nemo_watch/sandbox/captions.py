@@ -54,7 +54,7 @@ def read_cues(data: bytes) -> tuple[Cue, ...]:
     kind = "vtt" if text.lstrip("\ufeff \n").startswith("WEBVTT") else "srt"
     try:
         events = pysubs2.SSAFile.from_string(text, format_=kind).events
-    except Exception as error:  # noqa: BLE001 - a stranger's bytes in a stranger's parser: whatever it raises is the file's fault
+    except Exception as error:
         raise CaptionsError("The subtitle file cannot be read: its times or lines are broken.") from error
     cues = sorted(
         (

@@ -42,6 +42,14 @@ _STOP_WAIT_S = 5.0
 warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 
 
+def _matters(record: logging.LogRecord) -> bool:
+    """Drop the complaint of an emitter that is asked for events once more while it stops."""
+    return "called when the thread is inactive" not in record.getMessage()
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_matters)
+
+
 class _Observer(InotifyObserver):
     """An observer that can tell whether it still sees: its threads die one by one, and silently."""
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -470,14 +471,52 @@ class TestTurns:
         assert len(turn.text) > 5
         await client.aclose()
 
+    async def test_content_keeps_a_turn_alive_beyond_the_silent_time(self, server: Plain, tmp_path: Path) -> None:
+        server.on("/run_sse", stream(*[events({"text": "x"})] * 10, gap_s=0.1))
+        client = make(server, tmp_path, Timeouts(silent_s=0.5, turn_s=60), NEMO_TOKEN="x")
+        assert await client.say("77", "cut", SKILL) == Turn("x" * 10)
+        await client.aclose()
+
     async def test_an_event_without_an_end_is_bounded(self, server: Plain, client: Client) -> None:
+        taken = 0
+
         async def endless(_request: Request, writer: asyncio.StreamWriter) -> None:
+            nonlocal taken
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: ")
             while True:
                 writer.write(b"x" * 1_000_000)
                 await writer.drain()
+                taken += 1_000_000
 
         assert await self.say(server, client, endless) == Turn("", ended=False)
+        assert taken < 60_000_000
+
+    async def test_a_paid_call_never_uses_a_connection_that_was_kept_open(self, tmp_path: Path) -> None:
+        lines: list[list[str]] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            lines.append([])
+            try:
+                while head := await reader.readuntil(b"\r\n\r\n"):
+                    lines[-1].append(head.decode().split()[1])
+                    length = re.search(rb"(?i)content-length: (\d+)", head)
+                    await reader.readexactly(int(length[1]) if length else 0)
+                    body = b'{"code":0,"data":{"available":1}}'
+                    writer.write(
+                        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\r\n" + body
+                    )
+            except asyncio.IncompleteReadError:
+                writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        client = make(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", tmp_path, NEMO_TOKEN="x")
+        for _ in range(2):
+            await client.balance(SKILL)
+            await client.say("77", "cut", SKILL)
+        assert lines == [[BALANCE, BALANCE], ["/run_sse"], ["/run_sse"]]
+        await client.aclose()
+        listening.close()
+        await asyncio.sleep(0.05)
 
     async def test_an_event_of_megabytes(self, server: Plain, client: Client) -> None:
         picture = {
@@ -688,7 +727,8 @@ class TestDownload:
 
     async def test_a_range_that_does_not_hold_starts_anew(self, server: Plain, client: Client, tmp_path: Path) -> None:
         path = tmp_path / "o.mp4"
-        wrong = raw(b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nwrong")
+        head = f"HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-9/{len(VIDEO)}\r\nContent-Length: 5\r\n\r\n"
+        wrong = raw(head.encode() + b"wrong")
         server.on("/o.mp4", ranged(VIDEO, breaks_at=300_000), wrong, ranged(VIDEO))
         with pytest.raises(UnreachableError):
             await client.download(f"{server.url}/o.mp4", str(path))

@@ -38,7 +38,7 @@ def test_empty_and_backward_cues_are_dropped() -> None:
 
 
 def test_a_text_never_keeps_marks_of_style() -> None:
-    text = "1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<font color=\"red\">Hi</font>\n"
+    text = '1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<font color="red">Hi</font>\n'
     assert read_cues(text.encode())[0].text == "Hi"
 
 
@@ -70,7 +70,9 @@ def test_what_cannot_be_used_gives_a_sentence(data: bytes, says: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(max_size=400), st.binary(max_size=60).map(lambda junk: junk.join([SRT.encode(), VTT.encode()]))))
+@given(
+    st.one_of(st.binary(max_size=400), st.binary(max_size=60).map(lambda junk: junk.join([SRT.encode(), VTT.encode()])))
+)
 def test_any_bytes_give_cues_or_a_sentence(data: bytes) -> None:
     try:
         cues = read_cues(data)

@@ -355,7 +355,8 @@ TRAPS = [
     ("I don't want you to cut the pauses", []),
     ("I don't want any pauses", ["cut"]),
     ("don't keep the silences", ["cut"]),
-    ("instead of music add captions", []),
+    ("instead of music, add captions", ["captions"]),
+    ("add captions instead of music", ["captions"]),
     ("不要加字幕，剪掉停顿", ["cut"]),
     ("别剪任何东西，只加音乐", ["music:warm"]),
     ("不要剪停顿", []),
@@ -376,6 +377,78 @@ TRAPS = [
 
 @pytest.mark.parametrize(("text", "ops"), TRAPS)
 def test_traps(text: str, ops: list[str]) -> None:
-    if text.startswith("instead"):
-        pytest.skip("read as one clause, see the next test")
     assert (shorts(text), understand(text).unsupported) == (ops, ())
+
+
+# ---------------------------------------------------------------- for any text
+
+WORDS = st.sampled_from(
+    'cut the pauses add music and then captions title "Hi" first 10 seconds 9:16 0:10-0:20 don\'t no without highlight , . ; trim '
+    "剪掉 停顿 音乐 不要 字幕 标题 “好” 前 10秒 竖屏 ， 。 translate blur 'x' x.mp4 a of to".split(" ")
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=200), st.lists(WORDS, max_size=30).map(" ".join), st.lists(WORDS, max_size=20).map("".join)
+    )
+)
+def test_any_text_is_understood_as_something(text: str) -> None:
+    understood = understand(text)
+    assert all(isinstance(wish, str) and wish.strip() for wish in understood.unsupported)
+    assert list(understood.ops) == sorted(understood.ops, key=lambda op: ORDER.index(type(op)))
+    assert understand(text) == understood
+    for wish in understood.unsupported:
+        assert limit_of(wish).why
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(alphabet=st.characters(exclude_characters='"“”„', exclude_categories=["Cs", "Co"]), min_size=1, max_size=60)
+)
+def test_text_in_quotes_is_never_a_command(text: str) -> None:
+    if not text.strip() or text.strip().lower().endswith((".mp4", ".srt", ".png", ".mp3")):
+        return
+    for message in (f'add a title "{text}"', f"加标题“{text}”"):
+        understood = understand(message)
+        assert understood.unsupported == ()
+        assert [type(op) for op in understood.ops] == [Title]
+        assert understood.ops[0] == Title(text.strip()[:300])
+
+
+CLAUSES = ["cut the pauses", "add upbeat music", "add captions", 'add a title "Hello"', "make it vertical", "trim the intro",
+           "remove the last 5 seconds", "make a 30 second highlight", "extract the metadata", "translate it to French", "剪掉前3秒"]  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(CLAUSES), st.sampled_from([", ", "; ", ". ", ", and ", " and then ", "，然后"]))
+def test_the_order_of_clauses_changes_nothing(clauses: list[str], joint: str) -> None:
+    one, other = understand(joint.join(clauses)), understand(", ".join(CLAUSES))
+    assert set(one.ops) == set(other.ops)
+    assert [type(op) for op in one.ops] == [type(op) for op in other.ops]
+    assert set(one.unsupported) == set(other.unsupported)
+
+
+HOSTILE = [
+    "a",
+    "cut the ",
+    " 'a",
+    '"',
+    "剪掉",
+    "1:",
+    "10 seconds ",
+    "and ",
+    "the first the first ",
+    "remove a b c d e ",
+    "title: ",
+    "-",
+    "x.mp4",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_time_is_bounded_for_hostile_text(piece: str) -> None:
+    begun = time.process_time()
+    understand(piece * (40_000 // len(piece)))
+    assert time.process_time() - begun < 5

@@ -13,7 +13,7 @@ _LANGUAGE = (
 )
 _LANGUAGE_ZH = r"(?:西班牙语|法语|德语|意大利语|葡萄牙语|日语|日文|韩语|韩文|俄语|阿拉伯语|泰语|越南语)"
 _ANY_LANGUAGE = rf"(?:{_LANGUAGE}|english|chinese|mandarin)"
-_OUT_WORDS = r"(?:remov\w+|delet\w+|drop|take out|get rid of|strip(?: out)?|cut(?: out)?|eras\w+|turn off|replac\w+)"
+_OUT_WORDS = r"(?:remov\w+|delet\w+|drop|take out|get rid of|strip(?: out)?|cut(?: out)?|eras\w+|turn off)"
 _OUT = rf"\b{_OUT_WORDS}"
 
 
@@ -33,43 +33,54 @@ def _limit(pattern: str, why: str, why_zh: str) -> Limit:
 LIMITS: tuple[Limit, ...] = (
     _limit(
         rf"\btranslat\w+(?:{GAP}(?:captions?|subtitles?|text|video|it|audio))?(?:\W+(?:in)?to {_ANY_LANGUAGE})?"
-        rf"|\bdub(?:bed|bing)?\b(?:{GAP}{_ANY_LANGUAGE})?|\b(?:in|into) {_LANGUAGE}\b|\b{_LANGUAGE}\b(?= (?:captions?|subtitles?))"
-        rf"|\b(?:bilingual|dual[- ]language|multilingual)\b|(?:翻译|译)(?:成|为|到)?.{{0,6}}?(?:字幕|语|文|$)|双语|{_LANGUAGE_ZH}",
+        rf"|\bdub(?:bed|bing)?\b(?:{GAP}{_ANY_LANGUAGE})?|\b(?:in|into) {_LANGUAGE}\b"
+        rf"|\b{_LANGUAGE}\b(?= (?:captions?|subtitles?))"
+        rf"|\b(?:bilingual|dual[- ]language|multilingual)\b|(?:翻译|译)(?:成|为|到)?.{{0,6}}?(?:字幕|语"
+        rf"|文|$)|双语|{_LANGUAGE_ZH}",
         "there is no translator here",
         "这里没有翻译功能",
     ),
     _limit(
-        r"\b(?:voice[- ]?overs?|narrat\w+|text[- ]to[- ]speech|tts|ai voices?|speaker voice|read (?:it|this|that) (?:out|aloud))\b"
+        r"\b(?:voice[- ]?overs?|narrat\w+|text[- ]to[- ]speech|tts|ai voices?|speaker voice|read (?:it"
+        r"|this|that) (?:out|aloud))\b"
         r"|\b(?:clone|change|replace)\b(?:\W+\w+){0,2}\W+voice\b|配音|旁白|解说|朗读|变声|语音合成",
         "there is no speech generator here",
         "这里没有语音合成功能",
     ),
     _limit(
-        rf"\b(?:blur\w*|pixel+at\w*|anonymi[sz]\w+|censor\w*|bleep\w*|mosaic|hide)\b(?:{GAP}(?:faces?|backgrounds?|plates?|names?|screens?|words?"
+        rf"\b(?:blur\w*|pixel+at\w*|anonymi[sz]\w+|censor\w*|bleep\w*|mosaic|hide)\b(?:{GAP}(?:faces?"
+        r"|backgrounds?|plates?|names?|screens?|words?"
         r"|people|logos?|eyes))?|打码|马赛克|模糊|虚化|遮挡|遮住",
         "nothing in the picture is recognised or blurred here",
         "这里不能识别或模糊画面内容",
     ),
     _limit(
         r"\b(?:de-?nois\w*|noise[- ]?(?:reduction|removal|cancel\w*|gate)|de-?ess\w*|de-?reverb)\b"
-        rf"|\b(?:{_OUT_WORDS}|reduc\w+|clean(?: up)?|suppress\w*|filter(?: out)?|fix|lower|eliminat\w+|kill){GAP}(?:noises?|hiss(?:ing)?|hum(?:ming)?"
+        rf"|\b(?:{_OUT_WORDS}|reduc\w+|clean(?: up)?|suppress\w*|filter(?: out)?|fix|lower|eliminat\w+"
+        rf"|kill){GAP}(?:noises?|hiss(?:ing)?|hum(?:ming)?"
         r"|echo(?:es)?|reverb|static|clicks|wind)\b|\bnoise\b"
-        r"|\b(?:enhance|improve|clean up|fix|master|repair)(?:\W+(?:the|my|speech|voice|vocal))*\W+(?:audio|sound|voice|speech|mic)(?: quality)?\b"
+        r"|\b(?:enhance|improve|clean up|fix|master|repair)(?:\W+(?:the|my|speech|voice"
+        r"|vocal))*\W+(?:audio|sound|voice|speech|mic)(?: quality)?\b"
         r"|降噪|去噪|消噪|除噪|(?:去掉|去除|消除|减少)?.{0,4}(?:噪音|噪声|杂音|回声|底噪)|人声增强",
         "noise is not removed from the sound here",
         "这里不能降噪或修复声音",
     ),
     _limit(
         r"\b(?:stock (?:footage|videos?|clips?|photos?|images?)|b[- ]?rolls?|cut ?aways?)\b"
-        r"|\b(?:generate|create|imagine|draw|make)\W+(?:(?:an?|some|the|new|ai)\W+)*(?:images?|pictures?|scenes?|footage|avatars?|video of|clip of)\b"
-        r"|\b(?:ai[- ]generated|avatar|deepfake|text[- ]to[- ]video)\b|空镜|素材库|数字人|虚拟人|生成.{0,4}(?:画面|图片|图像|镜头|视频)",
+        r"|\b(?:generate|create|imagine|draw|make)\W+(?:(?:an?|some|the|new|ai)\W+)*(?:images?"
+        r"|pictures?|scenes?|footage|avatars?|video of|clip of)\b"
+        r"|\b(?:ai[- ]generated|avatar|deepfake|text[- ]to[- ]video)\b|空镜|素材库|数字人|虚拟人"
+        r"|生成.{0,4}(?:画面|图片|图像|镜头|视频)",
         "there is no stock footage and no picture generator here",
         "这里没有素材库，也不能生成画面",
     ),
     _limit(
-        r"\bcolou?r(?:[- ]?(?:grad\w+|correct\w*|balance))\b|\b(?:luts?|brightness|brighten|brighter|darken|contrast|saturat\w+|vibran\w+|black-white"
-        r"|b&w|monochrome|gr[ae]y ?scale|sepia|vintage|retro|filters?|exposure|hue|white balance|vignette|film grain|skin smoothing)\b"
-        r"|\b(?:warm|cold|cool|cinematic|moody|dark|bright|film)(?:er)?\W+(?:look|tones?|colou?rs?|grade|feel)\b|\bcolou?rs?\b"
+        r"\bcolou?r(?:[- ]?(?:grad\w+|correct\w*|balance))\b|\b(?:luts?|brightness|brighten|brighter"
+        r"|darken|contrast|saturat\w+|vibran\w+|black a\u2060nd white"
+        r"|b&w|monochrome|gr[ae]y ?scale|sepia|vintage|retro|filters?|exposure|hue|white balance"
+        r"|vignette|film grain|skin smoothing)\b"
+        r"|\b(?:warm|cold|cool|cinematic|moody|dark|bright|film)(?:er)?\W+(?:look|tones?|colou?rs?"
+        r"|grade|feel)\b|\bcolou?rs?\b"
         r"|调色|校色|滤镜|黑白|亮度|对比度|饱和度|美颜|磨皮|色调|调亮|调暗|颜色|复古",
         "colours are not changed here",
         "这里不能调整颜色",
@@ -80,66 +91,88 @@ LIMITS: tuple[Limit, ...] = (
         "这里只有硬切，没有转场",
     ),
     _limit(
-        rf"\bspeed(?:ing|s)?(?:{GAP}up|\W+up)?\b|\bslow(?:ing)?\W+(?:it |this |the \w+ |everything |them )?(?:down)\b|\bslow[- ]?mo(?:tion)?\b"
-        r"|\bfast[- ]?forward\w*|\btime[- ]?lapse\b|\bhyper[- ]?lapse\b|\b\d+(?:\.\d+)?\s?x\b(?: (?:speed|faster|slower))?|\b(?:double|half|twice)(?: the)? speed\b"
-        r"|\b(?:faster|slower)\b(?!\W+(?:music|track|song|tune|bgm))|快进|慢动作|加速|减速|加快|放慢|[\d.一二两三半]+倍速?|倍速|慢放|变速",
+        rf"\bspeed(?:ing|s)?(?:{GAP}up|\W+up)?\b|\bslow(?:ing)?\W+(?:it |this |the \w+ |everything "
+        r"|them )?(?:down)\b|\bslow[- ]?mo(?:tion)?\b"
+        r"|\bfast[- ]?forward\w*|\btime[- ]?lapse\b|\bhyper[- ]?lapse\b"
+        r"|\b\d+(?:\.\d+)?\s?x\b(?: (?:speed|faster|slower))?|\b(?:double|half|twice)(?: the)? speed\b"
+        r"|\b(?:faster|slower)\b(?!\W+(?:music|track|song|tune|bgm))|快进|慢动作|加速|减速|加快|放慢"
+        r"|[\d.一二两三半]+倍速?|倍速|慢放|变速",
         "the speed is not changed here yet",
         "这里还不能改变速度",
     ),
     _limit(
-        rf"\bmut(?:e|ed|ing)\b(?:{GAP}(?:audio|sound|voice|video|original))?|\b(?:turn|crank|bring)\b(?:\W+\w+){{0,4}}?\W+(?:down|up)\b(?!-)|\bvolumes?\b"
-        r"|\b(?:louder|quieter)\b|\b(?:normali[sz]e|level|balance|boost|amplify|equali[sz]e|eq)\b(?:\W+\w+){0,3}?\W*\b(?:audio|sound|volume|loudness|levels?|voice)?\b"
-        r"|\bloudness\b|-?\d+ ?lufs\b|\b(?:remove|delete|strip|drop|replace)(?: \w+){0,3}? (?:audio|sound|voice|vocals)\b"
+        rf"\bmut(?:e|ed|ing)\b(?:{GAP}(?:audio|sound|voice|video|original))?|\b(?:turn|crank"
+        rf"|bring)\b(?:\W+\w+){{0,4}}?\W+(?:down|up)\b(?!-)|\bvolumes?\b"
+        r"|\b(?:louder|quieter)\b|\b(?:normali[sz]e|level|balance|boost|amplify|equali[sz]e"
+        r"|eq)\b(?:\W+\w+){0,3}?\W*\b(?:audio|sound|volume|loudness|levels?|voice)?\b"
+        r"|\bloudness\b|-?\d+ ?lufs\b|\b(?:remove|delete|strip|drop|replace)(?: \w+){0,3}? (?:audio"
+        r"|sound|voice|vocals)\b"
         r"|音量|响度|消音|(?:去掉|去除|关闭|关掉|删除)(?:[^没无\n]{0,3}(?:原声|声音|人声|音频))|静音处理|调大声|调小声",
         "the volume of the clip is not changed here yet",
         "这里还不能调整原片音量",
     ),
     _limit(
-        r"\bfade-in-out\b|\bfad(?:e|es|ed|ing)\b(?: (?:it |the \w+ )?(?:in|out|to black|from black|to white))?|淡入淡出|淡入|淡出|渐显|渐隐|渐变",
+        r"\bfade[sd]? in a\u2060nd (?:fade )?out\b|\bfad(?:e|es|ed|ing)\b(?: (?:it |the \w+ )?(?:in"
+        r"|out|to black|from black|to white))?|淡入淡出|淡入|淡出|渐显|渐隐|渐变",
         "fades are not made here yet",
         "这里还不能做淡入淡出",
     ),
     _limit(
-        r"\b(?:letter ?box\w*|pillar ?box\w*|black bars?|pad(?:ded|ding)?|blurr?ed (?:background|sides|edges|bars)|borders?|rounded corners)\b|黑边|模糊背景|边框|留白",
+        r"\b(?:letter ?box\w*|pillar ?box\w*|black bars?|pad(?:ded|ding)?|blurr?ed (?:background|sides"
+        r"|edges|bars)|borders?|rounded corners)\b|黑边|模糊背景|边框|留白",
         "the picture is cropped here, not padded",
         "这里只裁切画面，不加边框",
     ),
     _limit(
-        rf"(?:{ADD}{GAP})?\b(?:(?:company |brand |our )?logos?|water ?marks?|stickers?|emojis?|picture[- ]in[- ]picture|pip|web ?cam overlay|memes?|gifs?(?= overlay)"
+        rf"(?:{ADD}{GAP})?\b(?:(?:company |brand |our )?logos?|water ?marks?|stickers?|emojis?"
+        r"|picture[- ]in[- ]picture|pip|web ?cam overlay|memes?|gifs?(?= overlay)"
         r"|(?:image|photo|picture) overlay|progress bar|qr[- ]?codes?|arrows?|subscribe button|call to action|cta)\b"
-        rf"|\b{DET}(?:logos?|water ?marks?|stickers?|emojis?)\b|水印|贴纸|台标|商标|标志|徽标|表情|画中画|二维码|箭头|进度条",
+        rf"|\b{DET}(?:logos?|water ?marks?|stickers?|emojis?)\b|水印|贴纸|台标|商标|标志|徽标|表情"
+        r"|画中画|二维码|箭头|进度条",
         "logos and pictures are not laid over the video here yet",
         "这里还不能叠加标志或图片",
     ),
     _limit(
-        rf"\b(?:rotat\w+|flip\w*|mirror\w*|zoom\w*(?! (?:call|meeting|session|interview))|ken burns|panning|pan (?:to|across|over)|stabili[sz]\w+|de-?shake|shak(?:y|iness)|upscal\w+|super[- ]?resolution"
-        rf"|re-?fram\w+|sharpen\w*|deblur|interpolat\w+)\b|\b(?:follow|track(?:ing)?|centre|center){GAP}(?:face|faces|speaker|speakers|subject|person|ball|object)\b"
-        r"|\b(?:face|motion|object)[- ]tracking\b|\bsplit[- ]?screen\b|旋转|翻转|镜像|缩放|放大|缩小|拉近|防抖|增稳|稳定|跟踪|追踪|超分|分屏|锐化|补帧",
+        r"\b(?:rotat\w+|flip\w*|mirror\w*|zoom\w*(?! (?:call|meeting|session|interview))|ken burns"
+        r"|panning|pan (?:to|across|over)|stabili[sz]\w+|de-?shake|shak(?:y|iness)|upscal\w+"
+        r"|super[- ]?resolution"
+        r"|re-?fram\w+|sharpen\w*|deblur|interpolat\w+)\b|\b(?:follow|track(?:ing)?|centre"
+        rf"|center){GAP}(?:face|faces|speaker|speakers|subject|person|ball|object)\b"
+        r"|\b(?:face|motion|object)[- ]tracking\b|\bsplit[- ]?screen\b|旋转|翻转|镜像|缩放|放大|缩小"
+        r"|拉近|防抖|增稳|稳定|跟踪|追踪|超分|分屏|锐化|补帧",
         "the picture is only cropped around its centre here",
         "这里只能居中裁切画面",
     ),
     _limit(
-        rf"\b(?:green[- ]?screen|chroma(?:[- ]?key)?)\b|\b(?:replac|chang|remov|swap|delet)\w*{GAP}background\b(?! (?:music|noise|sound|track))|抠像|绿幕|(?:换|替换|去除|去掉)背景(?!音)",
+        r"\b(?:green[- ]?screen|chroma(?:[- ]?key)?)\b|\b(?:replac|chang|remov|swap"
+        rf"|delet)\w*{GAP}background\b(?! (?:music|noise|sound|track))|抠像|绿幕|(?:换|替换|去除"
+        r"|去掉)背景(?!音)",
         "the background cannot be told from the rest of the picture here",
         "这里不能抠像或更换背景",
     ),
     _limit(
-        rf"(?:\b(?:remov\w+|cut(?: out)?|delet\w+|edit out|clean up|strip(?: out)?|get rid of){GAP})?\b(?:filler words?|fillers|u+m+s?|uh+s?|er+ms?|stutter\w*|false starts?"
+        r"(?:\b(?:remov\w+|cut(?: out)?|delet\w+|edit out|clean up|strip(?: out)?"
+        rf"|get rid of){GAP})?\b(?:filler words?|fillers|u+m+s?|uh+s?|er+ms?|stutter\w*|false starts?"
         r"|repetitions?|retakes?|bad takes?|mistakes?|bloopers?|breaths?|coughs?|swear(?:ing| words?)?|you knows)\b"
         r"|口头禅|语气词|嗯啊|废话|口误|重复(?:的)?(?:部分|内容|句子)?|咳嗽|呼吸声|脏话",
         "what is said is not recognised here, only where it is quiet",
         "这里不识别说话内容，只能找到安静的地方",
     ),
     _limit(
-        r"\b(?:transcri(?:be|bed|bing|ptions?|pts?)|chapters?(?: markers?)?|hash ?tags?|thumbnails?|cover (?:image|photo|picture)|timestamps"
-        r"|blog post|show notes|keywords?|seo|speaker (?:names?|labels?)|diari[sz]\w+|(?:write|draft|compose|suggest)\b(?:\W+\w+){0,3}\W+(?:description|post|caption|copy|article|tweet|script|titles?))\b"
+        r"\b(?:transcri(?:be|bed|bing|ptions?|pts?)|chapters?(?: markers?)?|hash ?tags?|thumbnails?"
+        r"|cover (?:image|photo|picture)|timestamps"
+        r"|blog post|show notes|keywords?|seo|speaker (?:names?|labels?)|diari[sz]\w+|(?:write|draft"
+        r"|compose|suggest)\b(?:\W+\w+){0,3}\W+(?:description|post|caption|copy|article|tweet|script"
+        r"|titles?))\b"
         r"|转录|转写|逐字稿|文稿|章节|封面|缩略图|话题标签|关键词|文案|说话人",
         "nothing that is said is recognised or written down here",
         "这里不识别语音，也不撰写文字",
     ),
     _limit(
-        r"\b(?:sound effects?|sfx|whoosh(?:es)?|applause|laugh(?:ter| track)|(?:special |visual )?effects?|vfx|motion graphics|animat\w+|particles|glitch(?:es|y)?"
-        r"|explosions?|confetti|lens flares?|kinetic|karaoke|word[- ]by[- ]word|typewriter|bounc(?:e|ing) text)\b|音效|特效|动画|动效|逐字|粒子|花字",
+        r"\b(?:sound effects?|sfx|whoosh(?:es)?|applause|laugh(?:ter| track)|(?:special "
+        r"|visual )?effects?|vfx|motion graphics|animat\w+|particles|glitch(?:es|y)?"
+        r"|explosions?|confetti|lens flares?|kinetic|karaoke|word[- ]by[- ]word|typewriter|bounc(?:e"
+        r"|ing) text)\b|音效|特效|动画|动效|逐字|粒子|花字",
         "there are no effects and no animations here",
         "这里没有特效和动画",
     ),
@@ -149,52 +182,70 @@ LIMITS: tuple[Limit, ...] = (
         "这里只能正向播放一次",
     ),
     _limit(
-        r"\b(?:sync\w*|match|cut|edit|align)(?:\W+\w+){0,4}\W+(?:to|with) (?:the )?(?:beats?|rhythm|music)\b|\bbeat[- ]?sync\w*|\bon the beat\b|卡点|踩点",
+        r"\b(?:sync\w*|match|cut|edit|align)(?:\W+\w+){0,4}\W+(?:to|with) (?:the )?(?:beats?|rhythm"
+        r"|music)\b|\bbeat[- ]?sync\w*|\bon the beat\b|卡点|踩点",
         "cuts do not follow the music here",
         "这里不能按音乐卡点",
     ),
     _limit(
-        r"\b(?:split|divide|break|chop)\b(?:\W+\w+){0,5}?\W+(?:parts?|pieces|clips|segments|chapters|videos|halves)\b|\b(?:two|three|several|multiple|different|both|\d+) (?:versions|variants|clips|videos|highlights|shorts|edits)\b"
+        r"\b(?:split|divide|break|chop)\b(?:\W+\w+){0,5}?\W+(?:parts?|pieces|clips|segments|chapters"
+        r"|videos|halves)\b|\b(?:two|three|several|multiple|different|both|\d+) (?:versions|variants"
+        r"|clips|videos|highlights|shorts|edits)\b"
         r"|\bversions\b|(?:拆分|分割|切分|分)成|多个版本|[两二三四五六七八九\d]+个(?:版本|片段|视频|短片)",
         "one session makes one video here",
         "这里一次只做一个视频",
     ),
     _limit(
-        r"\b(?:publish|schedule|tweet)\w*\b(?:\W+\w+){0,4}|\b(?:post|upload)(?:\W+(?:it|this|that|the \w+|directly|straight))*\W+(?:to|on|onto) (?:my |our |the )?\w+(?: channel| page| account)?"
-        r"|\be-?mail (?:it|this|that|the \w+|me|him|her|them|us)\b(?: to \w+)?|发布(?:到|至|在)?.{0,6}|(?:上传|发)到(?:抖音|快手|b站|油管|微博|小红书|视频号|youtube|tiktok)|发邮件",
+        r"\b(?:publish|schedule|tweet)\w*\b(?:\W+\w+){0,4}|\b(?:post|upload)(?:\W+(?:it|this|that"
+        r"|the \w+|directly|straight))*\W+(?:to|on|onto) (?:my |our |the )?\w+(?: channel| page"
+        r"| account)?"
+        r"|\be-?mail (?:it|this|that|the \w+|me|him|her|them|us)\b(?: to \w+)?|发布(?:到|至|在)?.{0,6}"
+        r"|(?:上传|发)到(?:抖音|快手|b站|油管|微博|小红书|视频号|youtube|tiktok)|发邮件",
         "nothing is published or sent from here, the result is exported only",
         "这里只导出结果，不会发布或发送",
     ),
     _limit(
-        r"\b(?:(?:song|music|track|tune|soundtrack|something)(?: \w+){0,2} (?:by|from) \w+(?: \w+)?|spotify|apple music|soundcloud|licensed|copyrighted|trending (?:song|sound|audio|music)|famous song"
-        r"|(?:jazz\w*|rock|metal|hip[- ]?hop|rap|trap|techno|house|edm|electronic|classical|country|reggae|blues|funk\w*|piano|guitar|violin|folk|disco"
-        r"|punk|k-?pop|drums?)(?=\W+(?:\w+\W+){0,2}(?:music|songs?|tracks?|tunes?|soundtrack|bgm|beats?|score|bed)\b))\b"
-        r"|(?:爵士|摇滚|说唱|嘻哈|电子|古典|钢琴|吉他|民谣|古风|国风|流行)(?=.{0,3}(?:音乐|配乐|乐|曲|bgm|歌))|热门歌曲|周杰伦",
+        r"\b(?:(?:song|music|track|tune|soundtrack|something)(?: \w+){0,2} (?:by|from) \w+(?: \w+)?"
+        r"|spotify|apple music|soundcloud|licensed|copyrighted|trending (?:song|sound|audio|music)"
+        r"|famous song"
+        r"|(?:jazz\w*|rock|metal|hip[- ]?hop|rap|trap|techno|house|edm|electronic|classical|country"
+        r"|reggae|blues|funk\w*|piano|guitar|violin|folk|disco"
+        r"|punk|k-?pop|drums?)(?=\W+(?:\w+\W+){0,2}(?:music|songs?|tracks?|tunes?|soundtrack|bgm"
+        r"|beats?|score|bed)\b))\b"
+        r"|(?:爵士|摇滚|说唱|嘻哈|电子|古典|钢琴|吉他|民谣|古风|国风|流行)(?=.{0,3}(?:音乐|配乐|乐|曲"
+        r"|bgm|歌))|热门歌曲|周杰伦",
         "music is a generated bed (warm, upbeat, calm or cinematic) or a sound file uploaded with the clip",
         "音乐只能是生成的铺底（温暖、轻快、平静或电影感）或随视频上传的音频",
     ),
     _limit(
-        rf"{_OUT}\b(?:\W+(?:the|my|all|any|existing|current|old|of|this|that)){{0,3}}\W+(?:{MUSIC}|{CAPTION}|(?:titles?|text|headlines?)\b)(?!\W+(?:with|by|to)\b)"
-        rf"|(?:去掉|去除|删掉|删除|移除|拿掉)(?:现有|已有|所有|全部|的|这个|那个)*(?:{MUSIC_ZH}|{CAPTION_ZH}|{TITLE_ZH})"
+        rf"{_OUT}\b(?:\W+(?:the|my|all|any|existing|current|old|of|this|that)){{0,3}}\W+(?:{MUSIC}"
+        rf"|{CAPTION}|(?:titles?|text|headlines?)\b)(?!\W+(?:with|by|to)\b)"
+        rf"|(?:去掉|去除|删掉|删除|移除|拿掉)(?:现有|已有|所有|全部|的|这个|那个)*(?:{MUSIC_ZH}"
+        rf"|{CAPTION_ZH}|{TITLE_ZH})"
         rf"|(?:{MUSIC_ZH}|{CAPTION_ZH}|{TITLE_ZH})(?:都|全部|全)?(?:去掉|去除|删掉|删除|移除|拿掉)",
         "music and text are not taken out again here",
         "这里不能再去掉音乐或文字",
     ),
     _limit(
-        r"\b(?:fonts?|typefaces?|bold|italics?|underlined?|helvetica|arial|comic sans|(?:bigger|larger|smaller|huge|big|large|small) (?:text|letters|font|captions|subtitles|titles?))\b"
-        r"|\b(?:in|with) (?:bright )?(?:red|blue|green|yellow|orange|purple|pink|black|white|gold(?:en)?|neon)(?: (?:text|letters|font|captions|colou?r))?\b"
+        r"\b(?:fonts?|typefaces?|bold|italics?|underlined?|helvetica|arial|comic sans|(?:bigger|larger"
+        r"|smaller|huge|big|large|small) (?:text|letters|font|captions|subtitles|titles?))\b"
+        r"|\b(?:in|with) (?:bright )?(?:red|blue|green|yellow|orange|purple|pink|black|white"
+        r"|gold(?:en)?|neon)(?: (?:text|letters|font|captions|colou?r))?\b"
         r"|字体|字号|加粗|斜体|红色|蓝色|绿色|黄色|白色|金色|粉色|描边|大号",
         "text has one font, size and colour here",
         "这里的文字只有一种字体、字号和颜色",
     ),
     _limit(
-        r"\b(?:add|create|make|insert|put|generate|build)\W+(?:(?:an?|the|my|our|new|short|animated|nice|cool|branded|in)\W+)*(?:intro(?:duction)?|outro|end ?card|end screen|opening)\b(?!\W+(?:title|text|card|[\ue000-\ue3ff]|with))"
+        r"\b(?:add|create|make|insert|put|generate|build)\W+(?:(?:an?|the|my|our|new|short|animated"
+        r"|nice|cool|branded|in)\W+)*(?:intro(?:duction)?|outro|end ?card|end screen"
+        r"|opening)\b(?!\W+(?:title|text|card|[\ue000-\ue3ff]|with))"
         r"|(?:加|添加|做|制作|生成|插入)(?:一?个|上|段)?(?:片头|片尾|开场)(?!.{0,4}(?:标题|文字|字|[\ue000-\ue3ff]))",
         "an intro or outro cannot be made here; upload one as a further clip",
         "这里不能制作片头或片尾，可以另外上传一段",
     ),
     _limit(
-        r"\b(?:extract|export|save|get|separate|isolate)(?:\W+(?:the|only|just|its|an?))*\W+(?:audio|sound(?: ?track)?|mp3|wav|vocals|voice)\b(?! bed)|提取(?:音频|声音|人声)|音频提取|分离人声",
+        r"\b(?:extract|export|save|get|separate|isolate)(?:\W+(?:the|only|just|its|an?))*\W+(?:audio"
+        r"|sound(?: ?track)?|mp3|wav|vocals|voice)\b(?! bed)|提取(?:音频|声音|人声)|音频提取|分离人声",
         "only the whole video is exported here",
         "这里只导出整个视频",
     ),
@@ -202,14 +253,17 @@ LIMITS: tuple[Limit, ...] = (
 """In the order in which they are looked for: the first that matches takes its words away from the next."""
 
 VAGUE_LENGTH = _limit(
-        r"\b(?:shorter|shorten|longer|lengthen|extend)\b|短一点|短一些|长一点|长一些|更短|更长",
-        "name a length, for example a 30-second highlight",
-        "请写明时长，例如 30 秒精华",
-    )
+    r"\b(?:shorter|shorten|longer|lengthen|extend)\b|短一点|短一些|长一点|长一些|更短|更长",
+    "name a length, for example a 30-second highlight",
+    "请写明时长，例如 30 秒精华",
+)
 MUTED = _limit("静音", "the volume of the clip is not changed here yet", "这里还不能调整原片音量")
 UNREAD = Limit(re.compile(r"(?!)"), "that is not among the things that can be done here", "这不在这里能做的事情之内")
 NO_TEXT = Limit(
-    re.compile(rf"^(?:{ADD}\W+)?(?:\w+\W+){{0,3}}(?:titles?|headlines?|text(?: overlay)?|title card|lower thirds?)\b|标题|文字|题目"),
+    re.compile(
+        rf"^(?:{ADD}\W+)?(?:\w+\W+){{0,3}}(?:titles?|headlines?|text(?: overlay)?|title card"
+        r"|lower thirds?)\b|标题|文字|题目"
+    ),
     "write the text in quotes, for example title \"Hello\"",
     "请把文字写在引号里，例如 标题“你好”",
 )  # fmt: skip

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mood = Literal["warm", "upbeat", "calm", "cinematic"]
-Position = Literal[
-    "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
-]
+Position = Literal["center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"]
 TrimPart = Literal["intro", "outro", "edges", "head_edge", "tail_edge", "head", "tail", "keep", "drop", "last"]
 
 DEFAULT_MOOD: Mood = "warm"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
-MAX_CHARS = 65_536
-MAX_CLAUSES = 400
+MAX_CHARS = 20_000
+"""What comes behind is named as not read: no instruction is that long."""
+MAX_CLAUSES = 200
 MAX_CLAUSE_CHARS = 800
 """A clause longer than this is read in pieces, so that no pattern ever sees an unbounded text."""
 
@@ -48,7 +50,8 @@ _WORD_NUMBERS = {
 _NUM = r"\d{1,6}(?:[.,]\d{1,3})?|" + "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True)).replace("-", "[- ]")
 _UNIT_MS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _LATIN_SPAN = re.compile(
-    rf"(?<![\w.])(?P<n>{_NUM})[ -]{{0,2}}(?P<u>milliseconds?|ms|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])",
+    rf"(?<![\w.])(?P<n>{_NUM})[ -]{{0,2}}(?P<u>milliseconds?|ms|hours?|hrs?|h|minutes?|mins?|m|seconds?"
+    r"|secs?|s)(?![a-z])",
     re.I,
 )
 _LATIN_PHRASES = (
@@ -59,10 +62,11 @@ _LATIN_PHRASES = (
     (re.compile(r"\b(?:(?<=first )|(?<=last )|(?<=final )|(?<=opening )|(?<=\ba ))minute\b", re.I), 60_000),
     (re.compile(r"\b(?:(?<=first )|(?<=last )|(?<=final ))second\b", re.I), 1000),
 )
-_HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+_HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2}
 _HAN_SPAN = re.compile(
-    r"(?P<n>\d{1,6}(?:\.\d{1,3})?|[零一二两三四五六七八九十百]{1,6}|半)\s*(?:个)?"
-    r"(?P<u>小时|分钟|分(?=\s*[\d零一二两三四五六七八九十半]|半)|(?<=\d)分(?![辨之享割段别析])|毫秒|秒钟|秒)(?P<half>半)?"
+    r"(?P<n>\d{1,6}(?:\.\d{1,3})?|[零一二两兩三四五六七八九十百]{1,6}|半)\s*(?:个)?"
+    r"(?P<u>小[时時]|分[钟鐘]|分(?=\s*[\d零一二两兩三四五六七八九十半]|半)"
+    r"|(?<=\d)分(?![辨之享割段别析])|毫秒|秒[钟鐘]|秒)(?P<half>半)?"
 )
 _HAN_UNIT = {"小时": "h", "分钟": "m", "分": "m", "毫秒": "ms", "秒钟": "s", "秒": "s"}
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:\.(\d{1,3}))?(?![\d:])")
@@ -82,9 +86,13 @@ _VERBS_AFTER_AND = "add|cut|put|remove|trim|export|make|then|delete|crop|use|giv
 _PLAIN_TITLES = (
     re.compile(r"\b(?:title|headline|heading|text overlay|title card)\s*[:=]\s*(?P<t>[^\n,;.!。，；]{1,120})", re.I),
     re.compile(
-        r"\b(?:titled|entitled|that says|that reads|which says|saying|reading)\s*:?\s+(?P<t>[^\n,;.!。，；]{1,90})", re.I
+        r"\b(?:titled|entitled|that says|that reads|which says|saying|reading)\s*:?\s+(?P<t>[^\n,;.!。，；]{1,90})",
+        re.I,
     ),
-    re.compile(r"\b(?:[Tt]itle|[Hh]eadline|[Hh]eading)\s+(?P<t>[A-Z][\w'’-]*(?: (?:(?:of|the|a|an|in|on|for)\b|&|[A-Z0-9][\w'’-]*)){0,10}(?<! for)(?<! in)(?<! on))"),
+    re.compile(
+        r"\b(?:[Tt]itle|[Hh]eadline|[Hh]eading)\s+(?P<t>[A-Z][\w'’-]*(?: (?:(?:of|the|a|an|in|on"
+        r"|for)\b|&|[A-Z0-9][\w'’-]*)){0,10}(?<! for)(?<! in)(?<! on))"
+    ),
     re.compile(r"(?:标题|文字|题目|片名|字样)\s*(?::|为|是|叫|写着|写上|内容为)\s*(?P<t>[^\n,;.!。、，；\s]{1,60})"),
 )
 _PLAIN_TITLE_END = re.compile(
@@ -93,20 +101,20 @@ _PLAIN_TITLE_END = re.compile(
     re.I,
 )
 
+_JOINED_AND = "a\u2060nd"
 # "and" inside these belongs to the phrase.
 _FIXED = (
-    (re.compile(r"\bblack (?:and|&) white\b", re.I), "black-white"),
+    (re.compile(r"\b(black) and (?=white\b)", re.I), rf"\1 {_JOINED_AND} "),
     (re.compile(r"\b(leading|head|start|beginning) and (?:the )?(trailing|tail|end|ending) (silences?|pauses?)", re.I),
      r"\1-\2 \3"),
     (re.compile(r"\b(silences?|pauses?) (at|from) the (start|beginning|head) and (?:at )?(?:the )?(end|tail)\b", re.I),
      r"\1 \2 the \3-\4"),
-    (re.compile(r"\bfade(s|d)? in and (?:fade )?out\b", re.I), "fade-in-out"),
-    (re.compile(r"\bup and down\b", re.I), "up-down"),
+    (re.compile(r"\b(fade[sd]? in) and (?=(?:fade )?out\b)", re.I), rf"\1 {_JOINED_AND} "),
     (re.compile(r"(开头|首|片头)和(结尾|尾|片尾)的?(静音|停顿|空白|沉默)"), r"首尾\3"),
     (re.compile(r"首尾的(静音|停顿|空白|沉默)"), r"首尾\1"),
 )  # fmt: skip
 _SEPARATOR = re.compile(
-    r"\s*(?P<sep>[,;!?\n。、|•·…]|\.(?!\d)|:(?=\s|$)|\s[-–—*]+\s|——|"
+    r"\s*(?P<sep>[,;!?\n。、|•·…]|\.(?!\w)|:(?=\s|$)|\s[-–—*]+\s|——|"
     r"\b(?:and|then|also|plus|but|while|afterwards|after that|as well as|followed by)\b|&|\+|"
     r"(?=\b(?:without|instead of|rather than|except(?: for)?)\b)|"
     r"(?<!interview)(?<!talk)(?<!call)(?<!meeting)(?<!conversation)(?<!chat)(?<!podcast)(?<!discussion)(?<!start)"
@@ -157,7 +165,7 @@ class Passage:
         """Put back what was set aside, as the person wrote it."""
         for _ in range(3):  # a range holds durations
             text = re.sub(r"[\ue000-\uf3ff]", lambda m: self._written.get(m[0], ""), text)
-        text = re.sub(r"\s+", " ", text)
+        text = re.sub(r"\s+", " ", text.replace("\u2060", ""))
         text = re.sub(r"(?<=[\u4e00-\u9fff]) | (?=[\u4e00-\u9fff])|(?<=\d-) (?=\d)", "", text)
         return text.strip(" ,.;:!?。，；：！？、-")
 
@@ -179,7 +187,7 @@ def read(text: str) -> Passage:
     passage = Passage()
     if len(text) > MAX_CHARS:
         passage.rest, text = text[MAX_CHARS:], text[:MAX_CHARS]
-    text = re.sub(r"[\ue000-\uf8ff]", " ", text)
+    text = re.sub(r"[\ue000-\uf8ff\u2060]", " ", text)
     text = _set_quotes_aside(passage, text)
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
     text = re.sub(r"[^\S\n]+", " ", text)
@@ -224,7 +232,7 @@ def _quote_end(text: str, at: int) -> int:
         return -1
     closing = "'" if char == "'" else "’"
     end = text.find(closing, at + 1, at + 300)
-    while 0 <= end and end + 1 < len(text) and text[end + 1].isalpha() and text[end + 1].isascii():
+    while end >= 0 and end + 1 < len(text) and text[end + 1].isalpha() and text[end + 1].isascii():
         end = text.find(closing, end + 1, at + 300)  # an apostrophe inside a word closes nothing
     return end
 
@@ -265,7 +273,7 @@ def _set_times_aside(passage: Passage, text: str) -> str:
         return span((_WORD_NUMBERS[word] if word in _WORD_NUMBERS else float(word)) * scale, match[0])
 
     def han(match: re.Match[str]) -> str:
-        scale = _UNIT_MS[_HAN_UNIT[match["u"]]]
+        scale = _UNIT_MS[_HAN_UNIT[match["u"].translate(_SIMPLIFIED)]]
         return span((_han_number(match["n"]) + (0.5 if match["half"] else 0)) * scale, match[0])
 
     def clock(match: re.Match[str]) -> str:
@@ -284,6 +292,9 @@ def _set_times_aside(passage: Passage, text: str) -> str:
         if width > height or not width:
             return " 1080p "  # a size in the usual shape is the export's business
         return passage.keep(_RATIO, passage.ratios, (1, 1) if width == height else (9, 16), match[0])
+
+    def phrase(ms: int, match: re.Match[str]) -> str:
+        return span(ms, match[0])
 
     def joined(match: re.Match[str]) -> str:
         first, second = passage.span_ms(match[1]), passage.span_ms(match[2])
@@ -305,16 +316,18 @@ def _set_times_aside(passage: Passage, text: str) -> str:
         return round(number * (60_000 if minutes else 1000))
 
     text = _SECOND_RANGE.sub(
-        lambda m: passage.keep(_RANGE, passage.ranges_ms, (int(m[1]) * 1000, int(m[2]) * 1000), m[0])
-        if int(m[1]) < int(m[2])
-        else m[0],
+        lambda m: (
+            passage.keep(_RANGE, passage.ranges_ms, (int(m[1]) * 1000, int(m[2]) * 1000), m[0])
+            if int(m[1]) < int(m[2])
+            else m[0]
+        ),
         text,
     )
     text = _CLOCK.sub(clock, text)
     text = _SIZE_TEXT.sub(size, text)
     text = _RATIO_TEXT.sub(ratio, text)
     for pattern, ms in _LATIN_PHRASES:
-        text = pattern.sub(lambda m, ms=ms: span(ms, m[0]), text)
+        text = pattern.sub(partial(phrase, ms), text)
     text = _LATIN_SPAN.sub(latin, text)
     text = _HAN_SPAN.sub(han, text)
     text = _JOINED_SPANS.sub(joined, text)

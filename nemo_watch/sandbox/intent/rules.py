@@ -98,7 +98,8 @@ def _gone(reading: Reading, noun: str, noun_zh: str) -> re.Match[str] | None:
         or re.search(rf"(?P<x>{noun_zh})[^\n]{{0,8}}?{w.REMOVE_ZH}", rest)
     )
     if spoken_away is None and reading.inherited == "remove" and not reading.keeps and not reading.has(w.ADD):
-        spoken_away = re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
+        inherited = re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
+        spoken_away = None if inherited and reading.without(inherited.start()) else inherited
     found = spoken_away or re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
     if found is None:
         return None
@@ -106,8 +107,11 @@ def _gone(reading: Reading, noun: str, noun_zh: str) -> re.Match[str] | None:
     before = reading.low[:at]
     if spoken_away is not None:
         # 不要 is both "don't" and "no": with a thing right behind it, the thing is to go
-        gone = re.fullmatch(rf"不要[^\n]{{0,12}}?(?:{noun_zh})", spoken_away[0]) is not None
-        gone = gone or not (reading.denied(spoken_away.start()) or reading.without(spoken_away.start()))
+        bare = re.fullmatch(rf"不要(?P<between>[^\n]{{0,12}}?)(?:{noun_zh})", spoken_away[0])
+        if bare is not None:
+            gone = re.search(w.REMOVE_ZH, bare["between"]) is None
+        else:
+            gone = not (reading.denied(spoken_away.start()) or reading.without(spoken_away.start()))
     else:
         unwanted = re.search(r"\b(?:don't|do not) (?:want|need|like|keep|leave|show)\b|不想要|不需要|不要", before)
         kept_not = reading.keeps and re.search(w.NOT_VERB, before)
@@ -122,18 +126,21 @@ def _gone(reading: Reading, noun: str, noun_zh: str) -> re.Match[str] | None:
 def cut_pauses(reading: Reading) -> None:
     whole_edges = reading.take(
         r"\b(?:leading-trailing|head-tail|start-end|beginning-end(?:ing)?) (?:silences?|pauses?)\b"
-        r"|\b(?:silences?|pauses?|dead air) (?:at|from|on) (?:the (?:\w+-\w+|ends)|both ends)\b|首尾(?:的)?(?:静音|停顿|空白|沉默)"
+        r"|\b(?:silences?|pauses?|dead air) (?:at|from|on) (?:the (?:\w+-\w+|ends)|both ends)\b"
+        r"|首尾(?:的)?(?:静音|停顿|空白|沉默)"
     )
     if whole_edges:
         if not reading.denied(whole_edges.start()):
             reading.ops.append(Trim("edges"))
         return
     one_edge = reading.take(
-        r"\b(?:leading|initial|opening) (?:silence|pause|dead air)\b|\b(?:silence|pause|dead air) (?:at|from|in) the (?:very )?(?:start|beginning)\b"
+        r"\b(?:leading|initial|opening) (?:silence|pause|dead air)\b|\b(?:silence|pause"
+        r"|dead air) (?:at|from|in) the (?:very )?(?:start|beginning)\b"
         r"|开头的?(?:静音|停顿|空白|沉默)"
     )
     other_edge = reading.take(
-        r"\b(?:trailing|final|closing) (?:silence|pause|dead air)\b|\b(?:silence|pause|dead air) (?:at|from|in) the (?:very )?end(?:ing)?\b"
+        r"\b(?:trailing|final|closing) (?:silence|pause|dead air)\b|\b(?:silence|pause|dead air) (?:at"
+        r"|from|in) the (?:very )?end(?:ing)?\b"
         r"|(?:结尾|末尾)的?(?:静音|停顿|空白|沉默)"
     )
     for found, part in ((one_edge, "head_edge"), (other_edge, "tail_edge")):
@@ -141,18 +148,26 @@ def cut_pauses(reading: Reading) -> None:
             reading.ops.append(Trim("head_edge" if part == "head_edge" else "tail_edge"))
     if one_edge or other_edge:
         return
-    shortened = re.search(rf"\b(?:shorten|reduce|tighten|limit)\b.*?\bto\s*(?P<d>{D})|(?:缩短|减少)到\s*(?P<e>{D})", reading.rest)
+    shortened = re.search(
+        rf"\b(?:shorten|reduce|tighten|limit)\b.*?\bto\s*(?P<d>{D})|(?:缩短|减少)到\s*(?P<e>{D})", reading.rest
+    )
     longer = re.search(
-        rf"(?:\b(?:longer|more|greater|over|above|exceeding|at least|min(?:imum)?)(?: than)?(?: of)?|超过|大于|长于|多于|>)\s*(?P<d>{D})"
+        r"(?:\b(?:longer|more|greater|over|above|exceeding|at least|min(?:imum)?)(?: than)?(?: of)?"
+        rf"|超过|大于|长于|多于|>)\s*(?P<d>{D})"
         rf"|(?P<e>{D})\s*(?:or (?:longer|more)|以上|\+)",
         reading.rest,
     )
     if not reading.has(f"{w.PAUSE}|{w.PAUSE_ZH}"):
-        vague = reading.take(r"\btighten (?:it|this|everything|the (?:\w+ )?(?:edit|video|clip|pacing|pace))(?: up)?\b|\bjump[- ]?cuts?\b|紧凑")
+        vague = reading.take(
+            r"\btighten (?:up )?(?:it|this|everything|the (?:\w+ )?(?:edit|video|clip|pacing"
+            r"|pace))(?: up)?\b|\bjump[- ]?cuts?\b|紧凑"
+        )
         if vague and not reading.denied(vague.start()):
             reading.ops.append(CutPauses())
         return
-    found = _gone(reading, w.PAUSE, w.PAUSE_ZH) or (reading.take(r"\bjump[- ]?cuts?\b") if reading.has(r"\bjump[- ]?cut") else None)
+    found = _gone(reading, w.PAUSE, w.PAUSE_ZH) or (
+        reading.take(r"\bjump[- ]?cuts?\b") if reading.has(r"\bjump[- ]?cut") else None
+    )
     if found is None:
         return
     op = CutPauses()
@@ -165,6 +180,64 @@ def cut_pauses(reading: Reading) -> None:
     reading.ops.append(op)
 
 
+_AWAY_OR_KEPT = Callable[[int, bool], Trim | None]
+_FIGURES: tuple[tuple[str, _AWAY_OR_KEPT], ...] = (
+    (
+        rf"\b(?:first|initial|opening)\s*(?P<d>{D})|前面?的?\s*(?P<e>{D})|(?:开头|片头)的?\s*(?P<g>{D})",
+        lambda ms, away: Trim("head", ms) if away else Trim("keep", 0, ms),
+    ),
+    (
+        rf"\b(?:last|final|closing)\s*(?P<d>{D})|(?:最后|后面?|结尾|末尾|片尾)的?\s*(?P<e>{D})",
+        lambda ms, away: Trim("tail", ms) if away else Trim("last", ms),
+    ),
+    (
+        rf"(?P<d>{D})\s*(?:off |from |of )+(?:the )?(?:start|beginning|head|front|top|intro)\b"
+        rf"|\bintro (?:by|of)\s*(?P<e>{D})",
+        lambda ms, away: Trim("head", ms),
+    ),
+    (
+        rf"(?P<d>{D})\s*(?:off |from |of )+(?:the )?(?:end|tail|back|outro|ending)\b",
+        lambda ms, away: Trim("tail", ms),
+    ),
+    (
+        rf"(?P<d>{D})\s*(?:long )?(?:的)?(?:{w.INTRO}|{w.INTRO_ZH})",
+        lambda ms, away: Trim("head", ms) if away else None,
+    ),
+    (
+        rf"(?P<d>{D})\s*(?:long )?(?:的)?(?:{w.OUTRO}|{w.OUTRO_ZH})",
+        lambda ms, away: Trim("tail", ms) if away else None,
+    ),
+    (
+        rf"\b(?:after|past|beyond)\s*(?P<d>{D})|(?P<e>{D})\s*(?:之后|以后|后面|后)",
+        lambda ms, away: Trim("drop", ms) if away else Trim("keep", ms),
+    ),
+    (
+        rf"\bbefore\s*(?P<d>{D})|(?P<e>{D})\s*(?:之前|以前|前面)",
+        lambda ms, away: Trim("head", ms) if away else Trim("keep", 0, ms),
+    ),
+    (
+        rf"\b(?:start|begin)(?:s|ing)?(?: it| the (?:video|clip))? (?:at|from)\s*(?P<d>{D})"
+        rf"|\bfrom\s*(?P<e>{D})\s*(?:on|onwards?)\b|从\s*(?P<g>{D})\s*开始",
+        lambda ms, away: Trim("head", ms),
+    ),
+    (
+        rf"\b(?:end|stop|finish)(?:s|ing)?(?: it| the (?:video|clip))? at\s*(?P<d>{D})|\b(?:until|till)\s*(?P<e>{D})"
+        rf"|到\s*(?P<g>{D})\s*(?:结束|为止)",
+        lambda ms, away: Trim("keep", 0, ms),
+    ),
+    (
+        rf"\b(?:trim|cut|crop)(?:\W+\w+){{0,4}}?\W+(?:down )?to\s*(?:just |only |exactly )?(?P<d>{D})"
+        rf"(?!\s*(?:highlight|teaser|trailer))|(?:裁剪?|修剪|截)(?:到|至)\s*(?P<e>{D})",
+        lambda ms, away: Trim("keep", 0, ms),
+    ),
+)
+"""Where a length stands and what it then says, if the clause takes away and if it does not."""
+_OFF_BOTH_ENDS = (
+    rf"\b(?:trim|cut|remove|take|chop|shave)\s*(?P<d>{D})\s*(?:off|from|at) (?:each|both) (?:end|side)s?\b"
+    rf"|首尾各?\s*(?P<e>{D})"
+)
+
+
 def trim(reading: Reading) -> None:
     _trim_figures(reading)
     _trim_ends(reading)
@@ -172,36 +245,12 @@ def trim(reading: Reading) -> None:
 
 
 def _trim_figures(reading: Reading) -> None:
-    rules: tuple[tuple[str, Callable[[re.Match[str], bool], Trim | None]], ...] = (
-        (rf"\b(?:first|initial|opening)\s*(?P<d>{D})|前面?的?\s*(?P<e>{D})|(?:开头|片头)的?\s*(?P<g>{D})",
-         lambda m, away: Trim("head", span(m)) if away else Trim("keep", 0, span(m))),
-        (rf"\b(?:last|final|closing)\s*(?P<d>{D})|(?:最后|后面?|结尾|末尾|片尾)的?\s*(?P<e>{D})",
-         lambda m, away: Trim("tail", span(m)) if away else Trim("last", span(m))),
-        (rf"(?P<d>{D})\s*(?:off |from |of )+(?:the )?(?:start|beginning|head|front|top|intro)\b|\bintro (?:by|of)\s*(?P<e>{D})",
-         lambda m, away: Trim("head", span(m))),
-        (rf"(?P<d>{D})\s*(?:off |from |of )+(?:the )?(?:end|tail|back|outro|ending)\b", lambda m, away: Trim("tail", span(m))),
-        (rf"(?P<d>{D})\s*(?:long )?(?:的)?(?:{w.INTRO}|{w.INTRO_ZH})", lambda m, away: Trim("head", span(m)) if away else None),
-        (rf"(?P<d>{D})\s*(?:long )?(?:的)?(?:{w.OUTRO}|{w.OUTRO_ZH})", lambda m, away: Trim("tail", span(m)) if away else None),
-        (rf"\b(?:after|past|beyond)\s*(?P<d>{D})|(?P<e>{D})\s*(?:之后|以后|后面|后)",
-         lambda m, away: Trim("drop", span(m)) if away else Trim("keep", span(m))),
-        (rf"\bbefore\s*(?P<d>{D})|(?P<e>{D})\s*(?:之前|以前|前面)",
-         lambda m, away: Trim("head", span(m)) if away else Trim("keep", 0, span(m))),
-        (rf"\b(?:start|begin)(?:s|ing)?(?: it| the (?:video|clip))? (?:at|from)\s*(?P<d>{D})|\bfrom\s*(?P<e>{D})\s*(?:on|onwards?)\b"
-         rf"|从\s*(?P<g>{D})\s*开始", lambda m, away: Trim("head", span(m))),
-        (rf"\b(?:end|stop|finish)(?:s|ing)?(?: it| the (?:video|clip))? at\s*(?P<d>{D})|\b(?:until|till)\s*(?P<e>{D})"
-         rf"|到\s*(?P<g>{D})\s*(?:结束|为止)", lambda m, away: Trim("keep", 0, span(m))),
-        (rf"\b(?:trim|cut|crop)(?:\W+\w+){{0,4}}?\W+(?:down )?to\s*(?:just |only |exactly )?(?P<d>{D})(?!\s*(?:highlight|teaser|trailer))"
-         rf"|(?:裁剪?|修剪|截)(?:到|至)\s*(?P<e>{D})", lambda m, away: Trim("keep", 0, span(m))),
-        (rf"\b(?:trim|cut|remove|take|chop|shave)\s*(?P<d>{D})\s*(?:off|from|at) (?:each|both) (?:end|side)s?\b|首尾各?\s*(?P<e>{D})",
-         lambda m, away: None),
-    )  # fmt: skip
-
     def span(match: re.Match[str]) -> int:
         return reading.passage.span_ms(next(g for g in match.groups() if g))
 
     if not reading.has(f"{D}|{R}") or reading.has(Q):
         return  # times in a clause with a quoted text are the title's
-    if both := reading.take(rules[-1][0]):
+    if both := reading.take(_OFF_BOTH_ENDS):
         if not reading.denied(both.start()):
             reading.ops += [Trim("head", span(both)), Trim("tail", span(both))]
         return
@@ -212,11 +261,14 @@ def _trim_figures(reading: Reading) -> None:
                 reading.ops.append(Trim("drop" if _takes_away(reading) else "keep", start, end))
             return
         reading.rest = reading.rest[: match.start()] + match[0] + reading.rest[match.end() :]
-    for pattern, build in rules[:-1]:
+    for pattern, build in _FIGURES:
         while match := re.search(pattern, reading.rest):
             away = _takes_away(reading, at=match.start())
-            op = build(match, away)
-            placed = re.search(r"\b(?:for|in|during|over|within|throughout|at|on)(?: only| just)?(?: the)?\s*$|在\s*$", reading.low[: match.start()])
+            op = build(span(match), away)
+            placed = re.search(
+                r"\b(?:for|in|during|over|within|throughout|at|on)(?: only| just)?(?: the)?\s*$|在\s*$",
+                reading.low[: match.start()],
+            )
             if op is None or span(match) < MIN_SPAN_MS or (not away and (placed or reading.limited)):
                 break
             reading.blank(match)
@@ -226,7 +278,7 @@ def _trim_figures(reading: Reading) -> None:
 
 def _takes_away(reading: Reading, at: int = -1) -> bool:
     """Tell "remove the first ten seconds" from "trim to the first ten seconds"."""
-    if reading.has(rf"\b(?:trim|cut|crop)(?:\W+\w+){{0,4}}? (?:down )?to\b|(?:裁剪?|修剪|剪)(?:到|至|成)"):
+    if reading.has(r"\b(?:trim|cut|crop)(?:\W+\w+){0,4}? (?:down )?to\b|(?:裁剪?|修剪|剪)(?:到|至|成)"):
         return False
     if at < 0 and re.search(r"\btrim(?! (?:out|off|away))\b|裁剪|剪辑|截取", reading.low):
         return False  # "trim the clip from 0:10 to 0:30" keeps that part
@@ -236,7 +288,10 @@ def _takes_away(reading: Reading, at: int = -1) -> bool:
 
 
 def _trim_ends(reading: Reading) -> None:
-    both = reading.take(rf"\b(?:trim|cut|clean up|tidy|crop)\b(?:\W+\w+){{0,2}}?\W+(?:both )?ends\b|{w.REMOVE}{w.GAP}head-tail\b|(?:掐头去尾|去头去尾|修剪首尾)")
+    both = reading.take(
+        rf"\b(?:trim|cut|clean up|tidy|crop)\b(?:\W+\w+){{0,2}}?\W+(?:both )?ends\b"
+        rf"|{w.REMOVE}{w.GAP}head-tail\b|(?:掐头去尾|去头去尾|修剪首尾)"
+    )
     if both and not reading.denied(both.start()):
         reading.ops.append(Trim("edges"))
     for noun, noun_zh, part in ((w.INTRO, w.INTRO_ZH, "intro"), (w.OUTRO, w.OUTRO_ZH, "outro")):
@@ -244,9 +299,10 @@ def _trim_ends(reading: Reading) -> None:
             continue
         before = reading.rest
         # "cut the pauses at the start", "music at the end": a place, not a thing
-        if re.search(rf"\b(?:at|in|from|on|to|near|until|till|for|by) (?:the |its )?(?:very )?(?:{noun})|(?:在|从)(?:{noun_zh})", before) and (
-            reading.ops or not reading.has(r"\b(?:cut|remove|trim|take|strip|delete)\b")
-        ):
+        if re.search(
+            rf"\b(?:at|in|from|on|to|near|until|till|for|by) (?:the |its )?(?:very )?(?:{noun})|(?:在|从)(?:{noun_zh})",
+            before,
+        ) and (reading.ops or not reading.has(r"\b(?:cut|remove|trim|take|strip|delete)\b")):
             continue
         if found := _gone(reading, noun, noun_zh):
             name: TrimPart = "intro" if part == "intro" else "outro"
@@ -258,10 +314,13 @@ def _trim_whole(reading: Reading) -> None:
     if any(isinstance(op, Trim | CutPauses | Highlight) for op in reading.ops) or reading.has(f"{D}|{R}"):
         return
     found = reading.take(
-        r"\btrimmed(?:[- ]down)?(?= (?:\w+ ){0,2}(?:clip|video|version|copy|cut|file|mp4|edit|result|export|footage|one)\b|\s*$)"
-        r"|\btrim (?:(?:up|down) )?(?:(?:the|this|my|our|it|that|each|every|all) ?)?(?:(?:\w+ )?(?:clips?|videos?|footage|recording|file|movie|film|uploads?))?"
+        r"\btrimmed(?:[- ]down)?(?= (?:\w+ ){0,2}(?:clip|video|version|copy|cut|file|mp4|edit|result"
+        r"|export|footage|one)\b|\s*$)"
+        r"|\btrim\b ?(?:(?:up|down) )?(?:(?:the|this|my|our|it|that|each|every"
+        r"|all) ?)?(?:(?:\w+ )?(?:clips?|videos?|footage|recording|file|movie|film|uploads?))?"
         r"(?=\s*$|\s*(?:a bit|a little|slightly|nicely|properly|for|first|as needed|please|neatly|up|down)\b)"
-        r"|^(?:请|帮我|麻烦)*(?:修剪|裁剪)(?:一下)?(?:这[个段条])?(?:视频|片段|素材|影片|短片)?(?:一下|后)?(?=\s*(?:的?(?:视频|片段)?)?\s*$)"
+        r"|^(?:请|帮我|麻烦)*(?:修剪|裁剪)(?:一下)?(?:这[个段条])?(?:视频|片段|素材|影片|短片)?(?:一下"
+        r"|后)?(?=\s*(?:的?(?:视频|片段)?)?\s*$)"
         r"|(?:修剪|裁剪|剪裁|剪)[好过后](?:的)?(?=.{0,4}(?:视频|片段|版本|短片|影片|文件|clip))"
     )
     if found and not reading.denied(found.start()):
@@ -275,12 +334,20 @@ def highlight(reading: Reading) -> None:
     length = f"(?P<d>{D}|{R})"
     found = (
         reading.find(rf"{length}[- ]?(?:long )?(?:\w+[- ]){{0,4}}?(?:{w.HIGHLIGHT})")
-        or reading.find(rf"(?:{w.HIGHLIGHT})(?:\W+(?:of|in|from|to|at|for|about|around|with|is|be|long|a|the|length|video|reel|version|roughly|my|this|{w.LIMIT}))*\W*{length}")
+        or reading.find(
+            rf"(?:{w.HIGHLIGHT})(?:\W+(?:of|in|from|to|at|for|about|around|with|is|be|long|a|the|length"
+            rf"|video|reel|version|roughly|my|this|{w.LIMIT}))*\W*{length}"
+        )
         or reading.find(rf"\b(?:best|top|most \w+|strongest|greatest|key|juiciest|funniest)\s*{length}")
         or reading.find(rf"{length}\s*(?:长?的|左右的?|以内的?|长)?.{{0,4}}?(?:{w.HIGHLIGHT_ZH}|短视频|短片|小视频)")
         or reading.find(rf"(?:{w.HIGHLIGHT_ZH}).{{0,8}}?{length}")
-        or reading.find(rf"{w.CONDENSE}(?:\W+\w+){{0,5}}?\W+(?:in)?to\b(?:\W+(?:about|around|just|only|an?|roughly|exactly|under))*\W*{length}(?:\s*{w.LENGTH_NOUN})?")
-        or reading.find(rf"{w.CONDENSE_ZH}(?:一?[个条段])?\s*{length}(?:\s*(?:以内|左右|之内|的)*(?:视频|短片|版本|片段)?)?")
+        or reading.find(
+            rf"{w.CONDENSE}(?:\W+\w+){{0,5}}?\W+(?:in)?to\b(?:\W+(?:about|around|just|only|an?|roughly"
+            rf"|exactly|under))*\W*{length}(?:\s*{w.LENGTH_NOUN})?"
+        )
+        or reading.find(
+            rf"{w.CONDENSE_ZH}(?:一?[个条段])?\s*{length}(?:\s*(?:以内|左右|之内|的)*(?:视频|短片|版本|片段)?)?"
+        )
         or reading.find(rf"\bsummari[sz]e(?:\W+\w+){{0,4}}?\W+in\W+{length}")
         or reading.find(rf"{length}[- ]?(?:long )?(?:(?!music|title|intro|outro)\w+ ){{0,3}}?{w.LENGTH_NOUN}\b")
     )
@@ -294,14 +361,24 @@ def highlight(reading: Reading) -> None:
         return
     if any(isinstance(op, CutPauses | Trim) for op in reading.ops) or reading.has(Q):
         return
-    if limit := reading.take(rf"{w.LIMIT}(?:\W+(?:a|about))?\s*(?P<d>{D})(?:\s*(?:long|in (?:length|total)))?|(?P<e>{D})\s*(?:or (?:less|shorter)|max(?:imum)?\b|以内|之内|以下)"):
+    if limit := reading.take(
+        rf"{w.LIMIT}(?:\W+(?:a|about))?\s*(?P<d>{D})(?:\s*(?:long|in (?:length|total)))?"
+        rf"|(?P<e>{D})\s*(?:or (?:less|shorter)|max(?:imum)?\b|以内|之内|以下)"
+    ):
         target = reading.passage.span_ms(limit["d"] or limit["e"])
         if target >= 1000:
             reading.ops.append(Highlight(target))
     if found := reading.take(rf"{w.HIGHLIGHT}|{w.HIGHLIGHT_ZH}"):
-        if reading.denied(found.start()) or reading.without(found.start()) or any(isinstance(op, Highlight) for op in reading.ops):
+        if (
+            reading.denied(found.start())
+            or reading.without(found.start())
+            or any(isinstance(op, Highlight) for op in reading.ops)
+        ):
             return
-        if re.search(r"\bhighlight (?=(?:the|this|my|each|every|important|key)\b)", reading.low) and "moment" not in reading.low:
+        if (
+            re.search(r"\bhighlight (?=(?:the|this|my|each|every|important|key)\b)", reading.low)
+            and "moment" not in reading.low
+        ):
             reading.rest = reading.low  # "highlight the important words" is another wish
             return
         reading.ops.append(Highlight(named=False))
@@ -309,7 +386,7 @@ def highlight(reading: Reading) -> None:
 
 def aspect(reading: Reading) -> None:
     pairs: list[tuple[int, tuple[int, int]]] = []
-    patterns = [(re.compile(A), None), *w.SHAPES]
+    patterns: list[tuple[re.Pattern[str], tuple[int, int] | None]] = [(re.compile(A), None), *w.SHAPES]
     for pattern, shape in patterns:
         # Looked for in the whole clause: a shape often stands between a length and its noun.
         for match in pattern.finditer(reading.low):
@@ -320,7 +397,11 @@ def aspect(reading: Reading) -> None:
     exact = {pair for _, pair in pairs}
     for at, (width, height) in sorted(pairs):
         # "vertical 4:5": the figure is more exact than the word
-        vague = len(exact) > 1 and (width, height) in {(9, 16), (16, 9)} and _figure_of_kind(exact, width > height, (width, height))
+        vague = (
+            len(exact) > 1
+            and (width, height) in {(9, 16), (16, 9)}
+            and _figure_of_kind(exact, width > height, (width, height))
+        )
         if not vague and not (reading.denied(at) or reading.without(at)):
             reading.ops.append(Aspect(width, height))
 
@@ -368,6 +449,9 @@ def loudness(reading: Reading, op: Music) -> Music:
     return replace(op, gain=gain if gain != op.gain else op.gain, duck=duck)
 
 
+_TONE = {"add", "put", "keep", "nothing", "mood", "style", "vibe", "feel", "sounding", "bit", "tempo"} | w.SOURCE
+
+
 def changes_music(reading: Reading) -> bool:
     """Tell whether a clause without an operation says only how the music is to be: "something calm", "at 20 %"."""
     probe = Reading(reading.passage, reading.low)
@@ -375,7 +459,7 @@ def changes_music(reading: Reading) -> bool:
     for pattern, _ in w.MOODS:
         while probe.take(pattern):
             pass
-    left = [x for x in re.findall(r"[a-z0-9']+", probe.rest) if x not in w.FILLER | {"keep", "nothing", "mood", "style", "vibe", "feel"}]
+    left = [x for x in re.findall(r"[a-z0-9']+", probe.rest) if x not in w.FILLER | _TONE]
     return changed and not left and not re.search(r"[\u4e00-\u9fff]", w.FILLER_ZH.sub("", probe.rest))
 
 
@@ -384,7 +468,10 @@ def title(reading: Reading) -> None:
         return
     named = re.search(rf"{w.TITLE}|{w.TITLE_ZH}", reading.low)
     alone = re.fullmatch(rf"\W*{Q}\W*", reading.low)
-    shown = re.search(rf"(?:{w.ADD}|\b(?:says?|saying|reads?|reading|called)\b)(?:\W+\w+){{0,3}}?\W*{Q}|{w.ADD_ZH}[^\n]{{0,6}}?{Q}", reading.low)
+    shown = re.search(
+        rf"(?:{w.ADD}|\b(?:says?|saying|reads?|reading|called)\b)(?:\W+\w+){{0,3}}?\W*{Q}|{w.ADD_ZH}[^\n]{{0,6}}?{Q}",
+        reading.low,
+    )
     if not (named or shown or (alone and reading.inherited == "title")):
         return
     if not named and re.search(rf"{Q}\s*(?:{w.MUSIC}|{w.MUSIC_ZH}|{w.CAPTION}|{w.HIGHLIGHT})", reading.low):
@@ -428,8 +515,14 @@ def changes_title(reading: Reading) -> bool:
         return False
     probe = Reading(reading.passage, reading.low)
     changed = place_title(probe, Title("")) != Title("") or bool(re.search(w.AT_START, reading.low))
-    left = [x for x in re.findall(r"[a-z0-9']+", probe.rest) if x not in w.FILLER | {"show", "shown", "display", "lasting", "visible"}]
-    han = re.search(r"[\u4e00-\u9fff]", w.FILLER_ZH.sub("", re.sub("持续|显示|时长|停留|位置", "", probe.rest)))
+    left = [
+        x
+        for x in re.findall(r"[a-z0-9']+", probe.rest)
+        if x not in w.FILLER | {"show", "shown", "display", "lasting", "visible"}
+    ]
+    han = re.search(
+        r"[\u4e00-\u9fff]", w.FILLER_ZH.sub("", re.sub("持续|显示|时长|停留|位置|放|置于|位于|出现", "", probe.rest))
+    )
     return changed and not left and han is None
 
 
@@ -440,6 +533,7 @@ def captions(reading: Reading) -> None:
     while reading.take(rf"{w.CAPTION}|{w.CAPTION_ZH}"):
         pass
     reading.take(r"\b(?:english|chinese|mandarin)\b|中文|英文|中英文?|自动")
+    reading.take(r"\b(?:at|on) the bottom\b|底部|下方")
     if not (reading.denied(match.start()) or reading.without(match.start())):
         reading.ops.append(Captions())
 

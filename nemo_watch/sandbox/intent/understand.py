@@ -20,7 +20,7 @@ from nemo_watch.sandbox.intent.ops import (
     Summary,
     Title,
 )
-from nemo_watch.sandbox.intent.passage import D, Clause, Passage, Q, R, read
+from nemo_watch.sandbox.intent.passage import Clause, D, Passage, Q, R, read
 from nemo_watch.sandbox.intent.rules import (
     RULES,
     Reading,
@@ -43,10 +43,14 @@ _ABOUT = tuple(
 )
 """What the material is: "from my 20 minute zoom call recording" wishes for nothing."""
 _DIRECT = re.compile(
-    rf"(?P<verb>[a-z][a-z'-]*)\W+(?:(?:to|into|over|on|from)\W+)?(?:the|my|our|this|that|these|those|all|its)\W+(?:\w+\W+){{0,2}}?"
+    r"(?P<verb>[a-z][a-z'-]*)\W+(?:(?:to|into|over|on|from)\W+)?(?:the|my|our|this|that|these|those"
+    rf"|all|its)\W+(?:\w+\W+){{0,2}}?"
     rf"(?:{w.MUSIC}|{w.CAPTION}|{w.SUMMARY}|{w.TITLE})"
 )
-_ADDING_VERBS = re.compile(rf"{w.ADD}|\b(?:chang|replac|swap|switch|choos|pick|us|add|mak|extract|pull|read|tell|collect|gather|list|print)\w*\b")
+_ADDING_VERBS = re.compile(
+    rf"{w.ADD}|\b(?:chang|replac|swap|switch|choos|pick|us|add|mak|extract|pull|read|tell|collect"
+    r"|gather|list|print)\w*\b"
+)
 MAX_UNSUPPORTED = 12
 _MAX_WISH_CHARS = 160
 
@@ -76,6 +80,9 @@ def understand(text: str) -> Understood:
         reading = _reading(passage, clause, before)
         if ops and isinstance(ops[-1], Title) and changes_title(reading):
             ops[-1] = place_title(reading, ops[-1])
+            continue
+        if changes_music(reading) and any(isinstance(op, Music) for op in ops):
+            shades.append(reading)
             continue
         found = _limits(passage, clause, reading)
         if reading.taken_out:
@@ -156,7 +163,10 @@ def _leftovers(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
     found: list[str] = []
     if vague := VAGUE_LENGTH.pattern.search(reading.rest):
         reading.blank(vague)
-    for match in re.finditer(r"\b(?:in|using|like|at|into|over|by|via|as)\b(?P<rest>[^\x1f\ue000-\uf3ff]{2,120})", reading.rest):
+    for match in re.finditer(
+        r"\b(?:in|using|(?<!'d )(?<!would )like|at|into|over|by|via|as)\b(?P<rest>[^\x1f\ue000-\uf3ff]{2,120})",
+        reading.rest,
+    ):
         unknown = [x for x in _tokens(match["rest"]) if not _known(x)]
         if unknown and not reading.denied(match.start()):
             found.append(passage.as_written(clause.text[match.start() : match.end()]))
@@ -177,9 +187,12 @@ def _asks_for_something(reading: Reading) -> bool:
     if re.search(w.NOT_VERB, low) or re.match(rf"\W*(?:{w.NOT_THING})", low) or reading.inherited_not:
         return False  # what is not to be done is not done
     if re.match(
-        r"\W*(?:(?:this|it|here|there|that|they|these|i|we|he|she|my \w+|our \w+|the (?:\w+ )?(?:video|clip|footage|recording|file|interview|audience"
-        r"|speaker|talk|client|customer|source))(?:'s|'m|'re|'ve)?) (?:is|are|was|were|has|have|had|contains?|shows?|features|am|includes|lasts|filmed|shot"
-        r"|recorded|made|just)\b(?! to\b)|\W*(?:it's|that's|here's|there's|i'm|we're|i've|we've)\b|^(?:这|那|它|视频|我)[^\n]{0,4}(?:是|有|拍|录)",
+        r"\W*(?:(?:this|it|here|there|that|they|these|i|we|he|she|my \w+|our \w+|the (?:\w+ )?(?:video"
+        r"|clip|footage|recording|file|interview|audience"
+        r"|speaker|talk|client|customer|source))(?:'s|'m|'re|'ve)?) (?:is|are|was|were|has|have|had"
+        r"|contains?|shows?|features|am|includes|lasts|filmed|shot"
+        r"|recorded|made|just)\b(?! to\b)|\W*(?:it's|that's|here's|there's|i'm|we're|i've|we've)\b"
+        r"|^(?:这|那|它|视频|我)[^\n]{0,4}(?:是|有|拍|录)",
         low,
     ):
         return False
@@ -187,7 +200,11 @@ def _asks_for_something(reading: Reading) -> bool:
         return False  # "keep the pauses"
     if re.search(rf"{w.KEEP}|{w.KEEP_ZH}", low) and not [x for x in _tokens(re.sub(w.KEEP, " ", low)) if not _known(x)]:
         return bool(_han_left(re.sub(w.KEEP_ZH, "", low)))
-    if VAGUE_LENGTH.pattern.search(low) or (NO_TEXT.pattern.search(low) and not re.search(Q, low)):
+    if (
+        re.search(r"\bclean (?:(?:it|this|that|everything) )?up\b", low)
+        or VAGUE_LENGTH.pattern.search(low)
+        or (NO_TEXT.pattern.search(low) and not re.search(Q, low))
+    ):
         return True
     latin = [x for x in _tokens(reading.rest) if not _known(x)]
     if re.search(w.PAUSE, low) or re.search(rf"{w.INTRO}|{w.OUTRO}", low):

@@ -259,7 +259,9 @@ def _aspect(work: _Work, op: Aspect) -> None:
 def _music(work: _Work, op: Music) -> None:
     board = work.board
     there = {seg.get("src") for seg in board.main()}
-    sounds = [a for a in (*work.named, *board.all) if a.kind == "audio" and a.duration_ms >= 1000 and a.url not in there]
+    sounds = [
+        a for a in (*work.named, *board.all) if a.kind == "audio" and a.duration_ms >= 1000 and a.url not in there
+    ]
     had = bool(board.tracks(1))
     if sounds:
         src, name = sounds[0].url, sounds[0].filename
