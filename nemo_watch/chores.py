@@ -5,6 +5,7 @@ Touches: the ledger and, for looking at the balance, the backend.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -37,6 +38,8 @@ class Chores:
         async def guarded() -> None:
             try:
                 await chore()
+            except asyncio.CancelledError:
+                return  # the daemon stops; the scheduler would report it as a failure
             except NemoWatchError as error:
                 log.warning("chore.failed", chore=name, why=error.message)
 

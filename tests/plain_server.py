@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Request:
-    """One request as it came; the body is read only by `Plain.body`."""
+    """One request as it came; `port` is the client's and tells connections apart."""
 
     method: str
     path: str
     headers: dict[str, str]
     reader: asyncio.StreamReader
+    port: int
     body: bytes = b""
 
 
@@ -69,6 +70,7 @@ class Plain:
     seen: list[Request] = field(default_factory=list)
     url: str = ""
     read_bodies: bool = True
+    keep_open: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def on(self, route: str, *answers: Answer) -> None:
@@ -84,6 +86,8 @@ class Plain:
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._answer(reader, writer)
+                while self.keep_open:
+                    await self._answer(reader, writer)
                 writer.close()
                 await writer.wait_closed()
         finally:
@@ -95,7 +99,7 @@ class Plain:
         first, *lines = head.rstrip().split("\r\n")
         method, path, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        request = Request(method, path, headers, reader)
+        request = Request(method, path, headers, reader, writer.get_extra_info("peername")[1])
         self.seen.append(request)
         if self.read_bodies:
             request.body = await reader.readexactly(int(headers.get("content-length", "0")))

@@ -234,7 +234,8 @@ MoveResult = Literal["moved", "changed", "gone", "taken"]
 def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
     """Move a user's file to its planned name, but only if it still is the one that was read.
 
-    Across file systems: copy, verify, rename, only then remove the source. Returns "moved", "changed" (a new version
+    Across file systems: copy, verify, rename, only then remove the source. A symbolic link is moved as a link, never
+    followed. Returns "moved", "changed" (a new version
     lies there: it stays), "gone" (removed, or moved before a kill) or "taken" (plan again). Raises: FolderError.
     Repeat: safe.
     """
@@ -243,9 +244,12 @@ def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
         found = os.stat(plan.source, follow_symlinks=False)
     except FileNotFoundError:
         return "gone"
-    if not stat.S_ISREG(found.st_mode) or stamp_of(found) != stamp:
+    is_link = stat.S_ISLNK(found.st_mode)
+    if not (is_link or stat.S_ISREG(found.st_mode)) or stamp_of(found) != stamp:
         return "changed"
     with _folder_errors(folder):
+        if is_link and os.lstat(folder).st_dev != found.st_dev:
+            return _move_link_across(plan)
         if os.lstat(folder).st_dev == found.st_dev:
             try:
                 if not _rename_new(plan.source, plan.target):
@@ -262,6 +266,16 @@ def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
             _sync_folder(os.path.dirname(plan.source))
             return "moved"
         return _move_across(plan, stamp, job_id)
+
+
+def _move_link_across(plan: Plan) -> MoveResult:
+    try:
+        os.symlink(os.readlink(plan.source), plan.target)
+    except FileExistsError:
+        if not os.path.islink(plan.target) or os.readlink(plan.target) != os.readlink(plan.source):
+            return "taken"
+    os.unlink(plan.source)
+    return "moved"
 
 
 def _move_across(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:

@@ -327,7 +327,7 @@ class Ledger:
         return await self._run(work)
 
     async def others_need(self, job_id: str, inbox: str, rel: str) -> bool:
-        """Tell whether another open job of this inbox uses the same sidecar or subtitle."""
+        """Tell whether another job of this inbox uses the same sidecar or subtitle and has not planned its end yet."""
 
         def work(c: Connection) -> bool:
             query = sa.select(JOBS).where(JOBS.c.inbox == inbox, JOBS.c.job_id != job_id, JOBS.c.state.in_(OPEN_STATES))

@@ -50,7 +50,9 @@ async def enter_drop(house: House, drop: Drop) -> Job:
             house, drop, work, Failure(error.code, error.message, error.hint, step="fingerprint")
         )
     edit_id = make_edit_id(house.backend_key, [sha256, *sorted(extras)], work)
-    return await _enter(house, drop, work, edit_id, sha256, instructions)
+    # One at a time: of two drops of the same work that come together, one pays and the other one knows of it.
+    async with house.entering:
+        return await _enter(house, drop, work, edit_id, sha256, instructions)
 
 
 def make_edit_id(backend: str, contents: list[str], work: Work) -> str:

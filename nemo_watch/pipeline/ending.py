@@ -141,12 +141,12 @@ async def _move_away(house: House, job: Job, name: str, root: str, failure: Fail
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
         return
-    plan = step.data if step is not None else await _plan_leaving(house, job, root, failure)
-    while True:
-        await house.ledger.intend(job.job_id, name, house.token, plan)
-        if await _carry_out(house, job, rules, plan):
-            break
-        plan = await _plan_leaving(house, job, root, failure)
+    plan = step.data if step is not None else None
+    while plan is None or not await _carry_out(house, job, rules, plan):
+        # One job after the other: of two that share a sidecar the second one sees that the first has planned its end.
+        async with house.leaving:
+            plan = await _plan_leaving(house, job, root, failure)
+            await house.ledger.intend(job.job_id, name, house.token, plan)
     await house.ledger.done(job.job_id, name, house.token, plan)
 
 

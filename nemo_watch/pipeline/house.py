@@ -96,9 +96,11 @@ class House:
     """The rooms and rules that the pipeline works with, built once by the daemon.
 
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
-    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip
-    in the inbox other than `but`, not a job yet, is paired with the file `rel`. `paying` are the jobs with a paid call
-    in flight, `overlapped` those whose paid call met another one.
+    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
+    the inbox other than `but`, not a job yet, is paired with the file `rel`. `entering` lets one drop after the other
+    ask whether its work is known, `leaving` one job after the other plan which files go with it. `paying`
+    are the jobs with a paid call in flight, `overlapped` those whose paid call
+    met another one.
     """
 
     ledger: Ledger
@@ -115,6 +117,8 @@ class House:
     still_wanted: Callable[[str, str, str], bool]
     patience: Patience = field(default_factory=Patience)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    entering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    leaving: asyncio.Lock = field(default_factory=asyncio.Lock)
     paying: set[str] = field(default_factory=set)
     overlapped: set[str] = field(default_factory=set)
     progress: dict[str, Progress] = field(default_factory=dict)

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-import re
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -27,9 +26,6 @@ from nemo_watch.errors import (
     UnreachableError,
 )
 from nemo_watch.model import Export, SkillHeaders, Turn
-from nemo_watch.reply import exportable, state_digest, timeline_summary
-from nemo_watch.sandbox.server import SandboxServer
-from tests import media_fixtures
 from tests.plain_server import Answer, Plain, Request, raw, reply, serving, stream
 
 SKILL = SkillHeaders("ai-video-pro-online", "1.0.0", "unknown")
@@ -491,32 +487,14 @@ class TestTurns:
         assert await self.say(server, client, endless) == Turn("", ended=False)
         assert taken < 60_000_000
 
-    async def test_a_paid_call_never_uses_a_connection_that_was_kept_open(self, tmp_path: Path) -> None:
-        lines: list[list[str]] = []
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            lines.append([])
-            try:
-                while head := await reader.readuntil(b"\r\n\r\n"):
-                    lines[-1].append(head.decode().split()[1])
-                    length = re.search(rb"(?i)content-length: (\d+)", head)
-                    await reader.readexactly(int(length[1]) if length else 0)
-                    body = b'{"code":0,"data":{"available":1}}'
-                    writer.write(
-                        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\r\n" + body
-                    )
-            except asyncio.IncompleteReadError:
-                writer.close()
-
-        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-        client = make(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", tmp_path, NEMO_TOKEN="x")
+    async def test_a_paid_call_never_uses_a_connection_that_was_kept_open(self, server: Plain, client: Client) -> None:
+        server.keep_open = True
+        server.on(BALANCE, ok({"available": 1}))
         for _ in range(2):
             await client.balance(SKILL)
-            await client.say("77", "cut", SKILL)
-        assert lines == [[BALANCE, BALANCE], ["/run_sse"], ["/run_sse"]]
-        await client.aclose()
-        listening.close()
-        await asyncio.sleep(0.05)
+            await self.say(server, client, stream(events(said("ok"))))
+        assert len({call.port for call in server.calls(BALANCE)}) == 1
+        assert len({call.port for call in server.seen}) == 4  # the token, the balances, and each message its own
 
     async def test_an_event_of_megabytes(self, server: Plain, client: Client) -> None:
         picture = {
@@ -840,59 +818,6 @@ class TestDownload:
         server.on(self.FALLBACK, ok({"status": "completed"}))
         with pytest.raises(UnintelligibleError, match="without an address"):
             await client.download_fallback("r1", str(tmp_path / "o.mp4"), SKILL)
-
-
-class TestAgainstTheSandbox:
-    async def test_the_whole_way(self, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-        clip = Path(media_fixtures.clip(tmp_path_factory, "pauses.mp4"))
-        content = clip.read_bytes()
-        with SandboxServer(tmp_path / "store") as sandbox:
-            credentials = Credentials(str(tmp_path / "state"), account="sandbox", env={})
-            client = Client(api_url=sandbox.url, web_url="https://web.example.com", credentials=credentials)
-            before = await client.balance(SKILL)
-            session = await client.open_session("clip", "en", SKILL)
-            sent = await client.upload(session.session_id, source(content, clip.name), SKILL)
-            assert (sent.kind, sent.duration_s) == ("video", 12.0)
-            assert sent.sent_sha256 == hashlib.sha256(content).hexdigest()
-            empty = await client.state(session.session_id, SKILL)
-            assert not exportable(empty.draft)
-
-            turn = await client.say(session.session_id, 'cut the pauses and add the title "Hello"', SKILL)
-            assert (turn.ended, turn.error_code) == (True, "")
-            assert turn.text
-            after = await client.state(session.session_id, SKILL)
-            assert exportable(after.draft)
-            assert state_digest(after) != state_digest(empty)
-            assert 'Title: "Hello" (0-3s)' in timeline_summary(after.draft)
-            assert (await client.balance(SKILL)).total == before.total - 50
-
-            render = await client.submit_render("render_1", session.session_id, after.draft, Export(), SKILL)
-            async with asyncio.timeout(60):
-                while render.state in ("pending", "processing"):
-                    await asyncio.sleep(0.1)
-                    render = await client.render_status("render_1", SKILL)
-            assert (render.state, render.error) == ("completed", "")
-            one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
-            result = await client.download(render.url, str(one))
-            assert result.size_bytes == render.size_bytes == one.stat().st_size
-            await client.download_fallback("render_1", str(two), SKILL)
-            assert one.read_bytes() == two.read_bytes()
-            with pytest.raises(RefusedError) as caught:
-                await client.submit_render("render_1", session.session_id, after.draft, Export(), SKILL)
-            assert (caught.value.code, caught.value.refused) == ("duplicate_id", True)
-            with pytest.raises(RefusedError) as caught:
-                await client.state("5529798706024415232", SKILL)
-            assert caught.value.code == "1002"
-            with pytest.raises(RefusedError) as caught:
-                await client.say("5529798706024415232", "cut", SKILL)
-            assert (caught.value.code, caught.value.refused) == ("1002", True)
-            with pytest.raises(RefusedError) as caught:
-                await client.upload(session.session_id, source(b"text", "notes.pdf"), SKILL)
-            assert caught.value.code == "4001"
-            with pytest.raises(RefusedError) as caught:
-                await client.render_status("render_2", SKILL)
-            assert caught.value.code == "404"
-            await client.aclose()
 
 
 def _raise_full() -> None:

@@ -155,6 +155,18 @@ def test_a_new_version_stays_where_it_is(places: Places, elsewhere: str, across:
     assert not os.path.exists(plan.target)
 
 
+@pytest.mark.parametrize("across", [False, True])
+def test_a_link_is_moved_as_a_link(places: Places, elsewhere: str, tmp_path: Path, across: bool) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    path = os.path.join(places.inbox, "clip.mp4")
+    os.symlink(tmp_path / "secret", path)
+    stamp = folders.stamp_of(os.lstat(path))
+    plan = folders.plan_move(places, elsewhere if across else places.rejects, "clip.mp4")
+    assert folders.move_original(plan, stamp, "job") == "moved"
+    assert os.readlink(plan.target) == str(tmp_path / "secret")
+    assert names(places.inbox) == []
+
+
 def test_a_move_across_file_systems_keeps_content_time_and_mode(places: Places, elsewhere: str) -> None:
     content = os.urandom(2 * folders.CHUNK_BYTES + 5)
     ref = drop(places, "clip.mp4", content)

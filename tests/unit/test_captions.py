@@ -10,7 +10,8 @@ from nemo_watch.sandbox.captions import MAX_BYTES, MAX_CUE_CHARS, CaptionsError,
 from nemo_watch.sandbox.facts import Cue
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\nHello <i>there</i>\n\n2\n00:00:03,000 --> 00:00:04,000\nTwo\nlines\n"
-VTT = "WEBVTT - a title\n\nNOTE nothing\n\nfirst\n00:01.000 --> 00:02.500 align:start\nHello <c.loud>there</c> &amp; you\n"
+VTT = "WEBVTT - a title\n\nNOTE nothing\n\nfirst\n00:01.000 --> 00:02.500 align:start\n"
+VTT += "Hello <c.loud>there</c> &amp; you\n"
 
 
 def test_srt() -> None:

@@ -37,7 +37,7 @@ _SIMPLIFIED = str.maketrans(
 
 _PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "『": "』", "《": "》", "〈": "〉", "＂": "＂", "`": "`"}
 _MEDIA = "mp4|mov|avi|webm|mkv|m4v|jpe?g|png|gif|webp|mp3|wav|m4a|aac|srt|vtt"
-_FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}\.(?:{_MEDIA})(?!\w)", re.I)
+_FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}\.(?:{_MEDIA})(?![A-Za-z0-9_])", re.I)
 _WHOLE_FILE = re.compile(rf".{{1,200}}\.(?:{_MEDIA})", re.I | re.S)
 _OUTPUT_NAME = re.compile(r"(?:\b(?:as|named|called|into|save|name)|命名为|名为|叫做|保存为|导出为)\s*$", re.I)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from nemo_watch.sandbox.intent import words as w
 from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, VAGUE_LENGTH
+from nemo_watch.sandbox.intent.making import changes_music, changes_title, loudness, mood_of, place_title
 from nemo_watch.sandbox.intent.ops import (
     ORDER,
     Aspect,
@@ -21,15 +22,8 @@ from nemo_watch.sandbox.intent.ops import (
     Title,
 )
 from nemo_watch.sandbox.intent.passage import Clause, D, Passage, Q, R, read
-from nemo_watch.sandbox.intent.rules import (
-    RULES,
-    Reading,
-    changes_music,
-    changes_title,
-    loudness,
-    mood_of,
-    place_title,
-)
+from nemo_watch.sandbox.intent.reading import Reading
+from nemo_watch.sandbox.intent.rules import RULES
 
 _SOURCES = "(?:" + "|".join(w.SOURCE) + r")\b(?! (?:version|cut|edit))"
 _ABOUT = tuple(
@@ -171,9 +165,11 @@ def _leftovers(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
         if unknown and not reading.denied(match.start()):
             found.append(passage.as_written(clause.text[match.start() : match.end()]))
             break
-    for match in re.finditer(rf"(?:[\w']+\W+){{0,2}}(?:{D}|{R})", reading.rest):
-        if not reading.denied(match.start()):
-            found.append(passage.as_written(clause.text[match.start() : match.end()]))
+    found += [
+        passage.as_written(clause.text[match.start() : match.end()])
+        for match in re.finditer(rf"(?:[\w']+\W+){{0,2}}(?:{D}|{R})", reading.rest)
+        if not reading.denied(match.start())
+    ]
     for match in re.finditer(r"(?:用|以|像|按照?)(?P<rest>[\u4e00-\u9fff]{2,20})", reading.rest):
         if _han_left(match["rest"]):
             found.append(passage.as_written(clause.text[match.start() : match.end()]))

@@ -237,7 +237,7 @@ WHOLE = (
 NOT_VERB = (
     r"(?:\b(?:don'?t|do not|doesn't|didn't|never|avoid|stop|refrain from|no need (?:to|for)|please not"
     r"|shouldn't|should not|must not"
-    r"|mustn't|can't|won't|without(?=\W+\w+ing\b)|instead of|rather than|except(?: for)?|leave out|not)\b"
+    r"|mustn't|can't|won't|without(?=\W+(?!(?:bor|annoy|linger|open|end)ing)\w+ing\b)|instead of|rather than|except(?: for)?|leave out|not)\b"
     r"(?! (?:too|so|only|very|longer|more than|just|exceed|forget|hesitate))"
     r"|不要(?!太|超过|长于|忘)|不用|不需要|不必|不想|不许|不得|不能|不剪|不加|不配|不添加|不裁|无需"
     r"|无须|勿|禁止|没必要|避免|而不是|除了"
@@ -251,14 +251,42 @@ NOT_THING = (
 
 # ---------------------------------------------------------------- words that ask for nothing
 
-FILLER = frozenset(
-    ["a", "about", "above", "across", "again", "all", "along", "also", "am", "an", "any", "anyway", "appreciate", "are", "around", "as", "asap", "at", "attached", "attachment", "auto-edit", "automatically", "background", "be", "because", "been", "before", "behind", "below", "beneath", "between", "but", "by", "can", "cheers", "clip", "clips", "colleague", "colleagues", "content", "could", "deadline", "dear", "do", "do's", "does", "done", "dropped", "during", "edit", "edited", "editing", "else", "etc", "everything", "file", "files", "finally", "fine", "finish", "first", "folder", "following", "footage", "for", "from", "get", "give", "go", "goes", "going", "good", "got", "great", "had", "has", "have", "hello", "help", "her", "here", "hey", "hi", "his", "how's", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "interview", "into", "is", "it", "it's", "its", "job", "just", "kind", "kindly", "know", "last", "lecture", "let", "let's", "like", "little", "long", "look", "lot", "made", "make", "making", "may", "maybe", "me", "media", "meeting", "might", "mine", "more", "movie", "much", "must", "my", "myself", "n", "need", "needed", "needs", "next", "nice", "not", "now", "of", "off", "ok", "okay", "on", "once", "one", "only", "onto", "or", "original", "other", "our", "out", "over", "overall", "part", "parts", "perhaps", "piece", "please", "podcast", "possible", "process", "produce", "properly", "provide", "provided", "quick", "quickly", "raw", "really", "recording", "recordings", "right", "run", "same", "screen", "screencast", "see", "session", "shall", "she", "short", "should", "simply", "so", "some", "something", "somewhere", "sound", "source", "step", "steps", "still", "such", "sure", "take", "talk", "task", "team", "than", "thank", "thanks", "that", "that's", "the", "their", "them", "then", "there", "there's", "these", "they", "thing", "things", "this", "those", "through", "throughout", "time", "to", "today", "tomorrow", "too", "turn", "under", "underneath", "up", "upload", "uploaded", "uploads", "us", "use", "used", "using", "very", "via", "video", "videos", "vlog", "want", "wanted", "was", "way", "we", "we'd", "we'll", "webinar", "well", "were", "what", "what's", "when", "where", "where's", "which", "while", "who's", "will", "wish", "with", "within", "without", "work", "works", "would", "yes", "yet", "you", "you'll", "your", "youre", "yourself"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FILLER = _words(
+    "a about above across again all along also am an any anyway appreciate are around as asap at attached "
+    "attachment auto-edit automatically background be because been before behind below beneath between but by can "
+    "cheers clip clips colleague colleagues content could deadline dear do do's does done dropped during edit "
+    "edited editing else etc everything file files finally fine finish first folder following footage for from "
+    "get give go goes going good got great had has have hello help her here hey hi his how's i i'd i'll i'm i've "
+    "if in interview into is it it's its job just kind kindly know last lecture let let's like little long look "
+    "lot made make making may maybe me media meeting might mine more movie much must my myself n need needed "
+    "needs next nice not now of off ok okay on once one only onto or original other our out over overall part "
+    "parts perhaps piece please podcast possible process produce properly provide provided quick quickly raw "
+    "really recording recordings right run same screen screencast see session shall she short should simply so "
+    "some something somewhere sound source step steps still such sure take talk task team than thank thanks that "
+    "that's the their them then there there's these they thing things this those through throughout time to today "
+    "tomorrow too turn under underneath up upload uploaded uploads us use used using very via video videos vlog "
+    "want wanted was way we we'd we'll webinar well were what what's when where where's which while who's will "
+    "wish with within without work works would yes yet you you'll your youre yourself"
 )
-DELIVERY = frozenset(
-    ["1080p", "1440p", "2160p", "2k", "480p", "4k", "540p", "720p", "8k", "aac", "api", "approval", "avc", "avi", "back", "best", "bitrate", "boss", "broadcast", "channel", "clean", "client", "clients", "codec", "compressed", "copy", "crisp", "customer", "customers", "deliver", "delivered", "delivery", "download", "downloadable", "downloaded", "draft", "email", "end", "export", "exported", "exporting", "facebook", "fhd", "final", "finished", "format", "formatted", "fps", "frame", "frames", "full", "full-hd", "gif", "h.264", "h264", "h265", "hand", "hd", "hevc", "hi-res", "high", "high-quality", "high-res", "higher", "highest", "instagram", "internet", "linkedin", "m4v", "master", "max", "maximum", "mb", "media", "mkv", "mov", "mp4", "output", "outputs", "platform", "platforms", "presentation", "preview", "professional", "publishable", "quality", "rate", "ready", "render", "rendered", "rendering", "res", "resolution", "rest", "result", "results", "return", "review", "save", "saved", "second", "send", "sent", "share", "shared", "sharing", "sharp", "ship", "sign-off", "size", "small", "social", "standard", "suitable", "tiktok", "twitter", "uhd", "upload", "uploading", "use", "version", "vimeo", "web", "webm", "website", "x", "x264", "youtube", "youtube's"]
+DELIVERY = _words(
+    "1080p 1440p 2160p 2k 480p 4k 540p 720p 8k aac api approval avc avi back best bitrate boss broadcast channel "
+    "clean client clients codec compressed copy crisp customer customers deliver delivered delivery download "
+    "downloadable downloaded draft email end export exported exporting facebook fhd final finished format "
+    "formatted fps frame frames full full-hd gif h.264 h264 h265 hand hd hevc hi-res high high-quality high-res "
+    "higher highest instagram internet linkedin m4v master max maximum mb media mkv mov mp4 output outputs "
+    "platform platforms presentation preview professional publishable quality rate ready render rendered "
+    "rendering res resolution rest result results return review save saved second send sent share shared sharing "
+    "sharp ship sign-off size small social standard suitable tiktok twitter uhd upload uploading use version "
+    "vimeo web webm website x x264 youtube youtube's"
 )
-SOURCE = frozenset(
-    ["call", "class", "clip", "conversation", "course", "episode", "file", "film", "footage", "interview", "lecture", "material", "meeting", "movie", "podcast", "presentation", "recording", "screencast", "session", "speech", "talk", "tutorial", "video", "vlog", "webinar"]
+SOURCE = _words(
+    "call class clip conversation course episode file film footage interview lecture material meeting movie "
+    "podcast presentation recording screencast session speech talk tutorial video vlog webinar"
 )
 _FILLER_ZH = (
     r"请问|请|麻烦|帮我|帮忙|帮|给我|给|我们|我|想要|想|希望|需要|要|能不能|能否|可以|可不可以|一下子?"
@@ -275,6 +303,7 @@ _FILLER_ZH = (
 FILLER_ZH = re.compile("|".join(sorted(_FILLER_ZH.split("|"), key=len, reverse=True)))
 """Longest first: 成品 is one word, not 成 and a rest."""
 
-KNOWN_THINGS = re.compile("|".join((PAUSE, INTRO, OUTRO, MUSIC, CAPTION, TITLE, HIGHLIGHT, SUMMARY, PAUSE_ZH, INTRO_ZH, OUTRO_ZH, MUSIC_ZH,
-                                    CAPTION_ZH, TITLE_ZH, HIGHLIGHT_ZH, SUMMARY_ZH)))  # fmt: skip
+_THINGS = (PAUSE, INTRO, OUTRO, MUSIC, CAPTION, TITLE, HIGHLIGHT, SUMMARY)
+_THINGS_ZH = (PAUSE_ZH, INTRO_ZH, OUTRO_ZH, MUSIC_ZH, CAPTION_ZH, TITLE_ZH, HIGHLIGHT_ZH, SUMMARY_ZH)
+KNOWN_THINGS = re.compile("|".join((*_THINGS, *_THINGS_ZH)))
 SLOTS = re.compile(f"{Q}|{D}|{R}|{A}|{F}")

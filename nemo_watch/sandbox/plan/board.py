@@ -6,7 +6,7 @@ The keys are those of contract.md 11.2. All times are whole milliseconds.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nemo_watch.sandbox.facts import Asset
@@ -37,8 +37,9 @@ def canvas_of(width: int, height: int) -> tuple[int, int]:
         return 1280, 720
     short, long = min(width, height), min(max(width, height), 8 * min(width, height))
     scale = max(min(1.0, _SHORT_SIDE / short, _LONG_SIDE / long), _LEAST_SIDE / short)
-    sides = even(long * scale), even(short * scale)
-    return sides if width >= height else (sides[1], sides[0])
+    short_side = even(short * scale)
+    long_side = min(even(long * scale), 8 * short_side)
+    return (long_side, short_side) if width >= height else (short_side, long_side)
 
 
 class Board:
@@ -232,7 +233,7 @@ def _piece(seg: Json, start: int, end: int, at: int) -> Json:
     return piece
 
 
-def _moved_captions(segments: Sequence[Json], moved: Any) -> list[Json]:
+def _moved_captions(segments: Sequence[Json], moved: Callable[[int], int]) -> list[Json]:
     found = []
     for seg in segments:
         start, end = moved(int(seg["s"])), moved(int(seg["s"]) + int(seg["d"]))
@@ -241,7 +242,7 @@ def _moved_captions(segments: Sequence[Json], moved: Any) -> list[Json]:
     return found
 
 
-def _moved_titles(segments: Sequence[Json], moved: Any, old_ms: int, new_ms: int) -> list[Json]:
+def _moved_titles(segments: Sequence[Json], moved: Callable[[int], int], old_ms: int, new_ms: int) -> list[Json]:
     found: list[Json] = []
     for seg in segments:
         start, length = int(seg["s"]), int(seg["d"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -25,8 +25,7 @@ from nemo_watch.sandbox.intent import (
 )
 from nemo_watch.sandbox.music import MOODS
 from nemo_watch.sandbox.plan import pick, say
-from nemo_watch.sandbox.plan.board import Board, Json, stem
-from nemo_watch.sandbox.plan.board import even as _even
+from nemo_watch.sandbox.plan.board import Board, Json, even, stem
 
 MOST_CUES = 1200
 MOST_TITLES = 40
@@ -244,7 +243,7 @@ def _aspect(work: _Work, op: Aspect) -> None:
     # The longer side may not pass 1920 nor the shape's own limit; then the shorter one gives way.
     long = min(short * max(op.w, op.h) / min(op.w, op.h), 1920)
     short_side = long * min(op.w, op.h) / max(op.w, op.h)
-    new = (_even(long), _even(short_side)) if op.w > op.h else (_even(short_side), _even(long))
+    new = (even(long), even(short_side)) if op.w > op.h else (even(short_side), even(long))
     if abs(width * op.h - height * op.w) <= 2 * max(op.w, op.h):
         work.tell("aspect_same", w=op.w, h=op.h)
         return
@@ -326,14 +325,11 @@ def _paired(board: Board, files: Sequence[Asset]) -> dict[str, Asset]:
     pairs: dict[str, Asset] = {}
     for clip in clips:
         name = stem(clip.filename).casefold()
-        matches: tuple[Callable[[str], bool], ...] = (
-            lambda low, name=name: low == name,  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            lambda low, name=name: low.startswith(name + "."),  # type: ignore[misc]  # clip.en.srt
-        )
-        for match in matches:
-            if hit := next((f for f in files if match(stem(f.filename).casefold())), None):
-                pairs[clip.url] = hit
-                break
+        stems = [(stem(file.filename).casefold(), file) for file in files]
+        hits = [file for low, file in stems if low == name]
+        hits += [file for low, file in stems if low.startswith(name + ".")]  # clip.en.srt
+        if hits:
+            pairs[clip.url] = hits[0]
     if not pairs and clips and len(set(files)) == 1:
         pairs[clips[0].url] = files[0]
     return pairs

@@ -100,8 +100,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "这已是一个视频能容纳的上限，其后的字幕未显示。",
     ),
     "captions_missing": (
-        "Captions were skipped: there is no subtitle file and no speech recogniser here. Put a .srt or .vtt file with "
-        "the clip's name beside it.",
+        "Captions were skipped: no subtitle file, no speech recogniser. Put NAME.srt or NAME.vtt beside the video.",
         "已跳过字幕：这里没有字幕文件，也没有语音识别。请在视频旁放一个同名的 .srt 或 .vtt 文件。",
     ),
     "captions_unmatched": (
