@@ -1,0 +1,1 @@
+"""Figures, not tests: each module measures one thing and prints it."""
