@@ -5,6 +5,7 @@ Touches: standard error.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -18,7 +19,7 @@ from nemo_watch.reports import printable
 Event = MutableMapping[str, Any]
 
 
-def configure(*, stream: TextIO | None = None, json: bool = False, level: str = "info") -> None:
+def configure(*, stream: TextIO | io.TextIOBase | None = None, json: bool = False, level: str = "info") -> None:
     """Send the log of the program and of its libraries to one stream. Effects: replaces the logging set-up."""
     out = stream if stream is not None else sys.stderr
     shared: list[Any] = [
@@ -63,7 +64,7 @@ def configure(*, stream: TextIO | None = None, json: bool = False, level: str = 
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _colours(out: TextIO) -> bool:
+def _colours(out: TextIO | io.TextIOBase) -> bool:
     return out.isatty() and "NO_COLOR" not in os.environ
 
 

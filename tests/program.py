@@ -223,6 +223,21 @@ def other_user() -> list[str]:
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps, "--"]
 
 
+def run_without_privilege(test: str) -> None:
+    """Run one test again as a root to whom file modes apply."""
+    caps = "-dac_override,-dac_read_search"
+    argv = ["setpriv", "--bounding-set", caps, "--inh-caps", caps, "--", sys.executable, "-m", "pytest"]
+    told = subprocess.run(
+        [*argv, "-q", "-n", "0", "-p", "no:cacheprovider", test],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout
+    assert "1 passed" in told.stdout, told.stdout
+
+
 def give_away(root: Path) -> None:
     """Give a folder tree to the user of `other_user`."""
     if os.getuid() == 0:

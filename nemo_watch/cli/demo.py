@@ -58,7 +58,7 @@ async def _demo(console: Console, folder: str) -> int:
     quick = SettleRules(closed_s=0.5, open_s=0.5, sidecar_s=0.5, sidecar_wait_s=2.0)
     daemon = Daemon(configuration.load(config_path, os.environ), env={}, settle=quick)
     async with daemon.running():
-        show = asyncio.create_task(show_progress(daemon)) if console.is_terminal else None
+        show = asyncio.create_task(show_progress(daemon, console)) if console.is_terminal else None
         if show is None:
             console.print("\nIt is uploaded to the sandbox, edited, exported and fetched back ...")
         await daemon.work_off()

@@ -6,11 +6,13 @@ Touches: the terminal, signals; everything else through the daemon.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from nemo_watch import config as configuration
 from nemo_watch import log
@@ -22,12 +24,30 @@ from nemo_watch.daemon import Daemon, Outcome, stop_on_signals
 def run_daemon(config_path: str | None, *, once: bool, verbose: bool) -> int:
     """Run until a signal, or with `once` until nothing can go on; return the exit code of product.md 7."""
     config = configuration.load(config_path, os.environ)
-    terminal = sys.stderr.isatty()
-    log.configure(json=not terminal, level="debug" if verbose else "info")
-    return asyncio.run(_run(Daemon(config), once=once, terminal=terminal))
+    console = Console(stderr=True) if sys.stderr.isatty() else None
+    stream = AboveTheTable(console) if console is not None else None
+    log.configure(stream=stream, json=console is None, level="debug" if verbose else "info")
+    return asyncio.run(_run(Daemon(config), once=once, console=console))
 
 
-async def _run(daemon: Daemon, *, once: bool, terminal: bool) -> int:
+class AboveTheTable(io.TextIOBase):
+    """A stream that writes each line above the table at the foot of a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as the log's handler gives them."""
+        if text.strip():
+            self._console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Say that colours are welcome."""
+        return True
+
+
+async def _run(daemon: Daemon, *, once: bool, console: Console | None) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop.set)
     async with daemon.running():
@@ -35,7 +55,7 @@ async def _run(daemon: Daemon, *, once: bool, terminal: bool) -> int:
         work = asyncio.create_task(daemon.work_off()) if once else None
         if work is not None:
             waits.append(work)  # type: ignore[arg-type]
-        show = asyncio.create_task(show_progress(daemon)) if terminal else None
+        show = asyncio.create_task(show_progress(daemon, console)) if console is not None else None
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in [*waits, *([show] if show else [])]:
             task.cancel()
@@ -55,11 +75,12 @@ def exit_code(outcome: Outcome | None) -> int:
     return EXIT_WAITING if outcome.waiting else EXIT_GOOD
 
 
-async def show_progress(daemon: Daemon) -> None:
+async def show_progress(daemon: Daemon, console: Console) -> None:
     """Keep a small table of the work under way at the foot of the terminal, until cancelled."""
-    console = Console(stderr=True)
     # The picture goes away with the block, also when it is cancelled.
-    with Live(console=console, transient=True, auto_refresh=False, redirect_stderr=False) as live:
+    with Live(
+        console=console, transient=True, auto_refresh=False, redirect_stderr=False, redirect_stdout=False
+    ) as live:
         while True:
             live.update(progress_table(list(daemon.progress.values())), refresh=True)
             await asyncio.sleep(0.25)

@@ -53,12 +53,14 @@ async def run_job(house: House, job: Job) -> None:
     Raises: LedgerError, and whatever is a bug. Effects: paid calls, each behind its fence. Repeat: safe.
     """
     await house.ledger.update(job.job_id, active=True, state="ready", reason="", sentence="", next_try_at=None)
+    watched = False
     try:
         if job.failure is not None:
             await reject(house, job, job.failure)
         else:
             await _whole_way(house, job)
     except StepAsideError as aside:
+        watched = aside.reason == "render"
         await _wait(house, job, aside.after_s, aside.reason, aside.sentence)
     except EndedError:
         log.info("job.released", job=job.job_id, file=job.clip.rel)
@@ -67,7 +69,8 @@ async def run_job(house: House, job: Job) -> None:
     except NemoWatchError as error:
         await _after(house, job, error)
     finally:
-        house.progress.pop(job.job_id, None)
+        if not watched:  # an export goes on without a worker, and people want to see how far it is
+            house.progress.pop(job.job_id, None)
         await house.ledger.update(job.job_id, active=False)
 
 

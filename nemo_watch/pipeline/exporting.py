@@ -34,7 +34,6 @@ async def render(house: House, job: Job, session: Session, draft: Json, number: 
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
         return step.data
-    house.show(job, name, 0.0)
     data: Json = dict(step.data) if step is not None else _first_render()
     if step is None:
         await house.ledger.intend(job.job_id, name, house.token, data)
@@ -118,6 +117,7 @@ async def _wait_for(house: House, job: Job, name: str, data: Json, status: Rende
     if waited_s >= house.patience.give_up_after_s:
         raise RejectedError(policy.render_timeout(name, data["render_id"]))
     await house.ledger.update(job.job_id, step=name, progress=status.progress)
+    house.show(job, name, status.progress / 100)
     raise _poll_later(house, data, status.progress)
 
 

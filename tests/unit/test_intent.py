@@ -202,6 +202,16 @@ FIGURES = [
     ("从5秒开始", ["head:5000"]),
     ("trim the 15-second intro", ["head:15000"]),
     ("trim the intro and outro", ["intro", "outro"]),
+    ("remove the intro (first 8 seconds)", ["head:8000"]),
+    ("remove the first and last 5 seconds", ["head:5000", "tail:5000"]),
+    ("keep 1:00 to the end", ["keep:60000-"]),
+    ("for Reels, 30s", ["highlight:30000", "9:16"]),
+    ("there are so many long pauses. please remove them", ["cut"]),
+    ("视频里有很多停顿，帮我去掉", ["cut"]),
+    ('add text at the top: "Breaking News"', ["title:Breaking News@0+3000 top"]),
+    ("标题：《我的旅行》，放在开头", ["title:我的旅行@0+3000"]),
+    ('title "Intro" then captions', ["title:Intro@0+3000", "captions"]),
+    ("add subtitles from the srt file", ["captions"]),
     ("remove pauses, intro, and outro", ["intro", "outro", "cut"]),
     ("片头片尾都剪掉", ["intro", "outro"]),
     ("trim leading and trailing silence", ["edges"]),
@@ -310,6 +320,7 @@ UNKNOWN = [
     ("加速到两倍，配乐", ["music:warm"], ["加速到两倍"]),
     ("加上公司水印", [], ["加上公司水印"]),
     ("让小狗跳舞", [], ["让小狗跳舞"]),
+    ("加一个“订阅”按钮", [], ["加一个“订阅”按钮"]),
 ]
 
 

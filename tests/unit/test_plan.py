@@ -520,3 +520,13 @@ CLAUSES = [
 def test_the_order_in_the_sentence_does_not_change_the_draft(clauses: list[str]) -> None:
     assets = (video(), other("talk.srt", "subtitle", cues=CUES))
     assert told(", ".join(clauses), *assets).draft == told(", ".join(CLAUSES), *assets).draft
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations([Trim("intro"), CutPauses(), Highlight(5000), Aspect(9, 16), Music(), Title("A"), Captions()]))
+def test_operations_are_applied_in_one_order_however_they_come(ops: list[Op]) -> None:
+    assets = (video(), other("talk.srt", "subtitle", cues=CUES))
+    straight = do(
+        Trim("intro"), CutPauses(), Highlight(5000), Aspect(9, 16), Music(), Title("A"), Captions(), assets=assets
+    )
+    assert do(*ops, assets=assets) == straight

@@ -24,7 +24,9 @@ def _gone(reading: Reading, noun: str, noun_zh: str) -> re.Match[str] | None:
         or re.search(rf"{w.REMOVE_ZH}[^\n]{{0,12}}?(?P<x>{noun_zh})", rest)
         or re.search(rf"(?P<x>{noun_zh})[^\n]{{0,8}}?{w.REMOVE_ZH}", rest)
     )
-    if spoken_away is None and reading.inherited == "remove" and not reading.keeps and not reading.has(w.ADD):
+    if reading.forced:
+        spoken_away = re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
+    elif spoken_away is None and reading.inherited == "remove" and not reading.keeps and not reading.has(w.ADD):
         inherited = re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
         spoken_away = None if inherited and reading.without(inherited.start()) else inherited
     found = spoken_away or re.search(rf"(?P<x>{noun}|{noun_zh})", rest)
@@ -109,6 +111,13 @@ def cut_pauses(reading: Reading) -> None:
 
 _AWAY_OR_KEPT = Callable[[int, bool], Trim | None]
 _FIGURES: tuple[tuple[str, _AWAY_OR_KEPT], ...] = (
+    (
+        (
+            rf"(?P<d>{D})\s*(?:to|until|till|-|–) (?:the )?(?:very )?end\b|(?P<e>{D})\s*(?:到|至"
+            r"|直到)(?:最后|结尾|末尾|结束)"
+        ),
+        lambda ms, away: Trim("drop" if away else "keep", ms),
+    ),
     (
         rf"\b(?:first|initial|opening)\s*(?P<d>{D})|前面?的?\s*(?P<e>{D})|(?:开头|片头)的?\s*(?P<g>{D})",
         lambda ms, away: Trim("head", ms) if away else Trim("keep", 0, ms),
@@ -240,10 +249,11 @@ def _trim_ends(reading: Reading) -> None:
             before,
         ) and (reading.ops or not reading.has(r"\b(?:cut|remove|trim|take|strip|delete)\b")):
             continue
-        if found := _gone(reading, noun, noun_zh):
-            name: TrimPart = "intro" if part == "intro" else "outro"
+        name: TrimPart = "intro" if part == "intro" else "outro"
+        figure = "head" if part == "intro" else "tail"
+        # "the intro (first 8 seconds)": the figure says where it ends
+        if _gone(reading, noun, noun_zh) and not any(isinstance(op, Trim) and op.part == figure for op in reading.ops):
             reading.ops.append(Trim(name))
-            del found
 
 
 def _trim_whole(reading: Reading) -> None:

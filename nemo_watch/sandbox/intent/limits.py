@@ -127,7 +127,8 @@ LIMITS: tuple[Limit, ...] = (
         rf"(?:{ADD}{GAP})?\b(?:(?:company |brand |our )?logos?|water ?marks?|stickers?|emojis?"
         r"|picture[- ]in[- ]picture|pip|web ?cam overlay|memes?|gifs?(?= overlay)"
         r"|(?:image|photo|picture) overlay|progress bar|qr[- ]?codes?|arrows?|subscribe button|call to action|cta)\b"
-        rf"|\b{DET}(?:logos?|water ?marks?|stickers?|emojis?)\b|水印|贴纸|台标|商标|标志|徽标|表情"
+        rf"|\b{DET}(?:logos?|water ?marks?|stickers?|emojis?)\b|[\ue000-\ue3ff]\s*(?:button|sticker"
+        r"|logo|按钮)|按钮|水印|贴纸|台标|商标|标志|徽标|表情"
         r"|画中画|二维码|箭头|进度条",
         "logos and pictures are not laid over the video here yet",
         "这里还不能叠加标志或图片",

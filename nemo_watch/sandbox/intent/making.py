@@ -53,6 +53,16 @@ def highlight(reading: Reading) -> None:
         return
     if any(isinstance(op, CutPauses | Trim) for op in reading.ops) or reading.has(Q):
         return
+    if bare := re.fullmatch(
+        r"\W*(?:(?:about|around|roughly|exactly|total|length|duration|long|time|of|in|时长|长度|总长"
+        rf"|大约|大概|左右|约|为)\W*)*(?P<d>{D})"
+        r"\W*(?:(?:long|total|in total|max|please|or so|altogether|左右|以内|之内)\W*)*",
+        reading.rest,
+    ):
+        reading.take(re.escape(bare["d"]))
+        if reading.passage.span_ms(bare["d"]) >= 1000:
+            reading.ops.append(Highlight(reading.passage.span_ms(bare["d"])))
+        return
     if limit := reading.take(
         rf"{w.LIMIT}(?:\W+(?:a|about))?\s*(?P<d>{D})(?:\s*(?:long|in (?:length|total)))?"
         rf"|(?P<e>{D})\s*(?:or (?:less|shorter)|max(?:imum)?\b|以内|之内|以下)"
@@ -198,7 +208,7 @@ def place_title(reading: Reading, op: Title) -> Title:
 
 def changes_title(reading: Reading) -> bool:
     """Tell whether a clause behind a title says only where and when it is shown: "for five seconds", "at the top"."""
-    if re.search(f"{Q}|{A}|{F}", reading.low):
+    if re.search(f"{Q}|{A}|{F}|{w.CAPTION}|{w.MUSIC}", reading.low):
         return False
     probe = Reading(reading.passage, reading.low)
     changed = place_title(probe, Title("")) != Title("") or bool(re.search(w.AT_START, reading.low))

@@ -113,8 +113,9 @@ _FIXED = (
     (re.compile(r"(开头|首|片头)和(结尾|尾|片尾)的?(静音|停顿|空白|沉默)"), r"首尾\3"),
     (re.compile(r"首尾的(静音|停顿|空白|沉默)"), r"首尾\1"),
 )  # fmt: skip
+_FIRST_AND_LAST = (re.compile(rf"\b(first) and (?:the )?(last)\s*({D})", re.I), r"\1 \3 and \2 \3")
 _SEPARATOR = re.compile(
-    r"\s*(?P<sep>[,;!?\n。、|•·…]|\.(?!\w)|:(?=\s|$)|\s[-–—*]+\s|——|"
+    r"\s*(?P<sep>[,;!?\n。、|•·…]|\.(?!\w)|:(?=\s|$)(?!\s*[\ue000-\ue3ff])|\s[-–—*]+\s|——|"
     r"\b(?:and|then|also|plus|but|while|afterwards|after that|as well as|followed by)\b|&|\+|"
     r"(?=\b(?:without|instead of|rather than|except(?: for)?)\b)|"
     r"(?<!interview)(?<!talk)(?<!call)(?<!meeting)(?<!conversation)(?<!chat)(?<!podcast)(?<!discussion)(?<!start)"
@@ -194,7 +195,7 @@ def read(text: str) -> Passage:
     text = _set_files_aside(passage, text)
     text = _set_plain_titles_aside(passage, text)
     text = _set_times_aside(passage, text)
-    for pattern, instead in _FIXED:
+    for pattern, instead in (*_FIXED, _FIRST_AND_LAST):
         text = pattern.sub(instead, text)
     text = re.sub(r" {2,}", " ", text)
     clauses = _split(text)

@@ -20,6 +20,7 @@ class Reading:
     """A clause being read. `rest` has the clause's length always: what was understood is blanked out.
 
     `limited` tells that it asks for something impossible too: its times may belong to that.
+    `forced`: whatever is named here is to go, a later clause says so.
     """
 
     passage: Passage
@@ -29,6 +30,7 @@ class Reading:
     inherited_not: bool = False
     taken_out: str = ""
     limited: bool = False
+    forced: bool = False
     ops: list[Op] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nemo_watch.sandbox.intent import words as w
+from nemo_watch.sandbox.intent.cutting import cut_pauses, trim
 from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, VAGUE_LENGTH
 from nemo_watch.sandbox.intent.making import changes_music, changes_title, loudness, mood_of, place_title
 from nemo_watch.sandbox.intent.ops import (
@@ -78,6 +79,12 @@ def understand(text: str) -> Understood:
         if changes_music(reading) and any(isinstance(op, Music) for op in ops):
             shades.append(reading)
             continue
+        if _points_back(reading) and not before.ops and (them := _removed_before(passage, before)):
+            if wishes and wishes[-1] == passage.as_written(before.low):
+                wishes.pop()
+            ops += them
+            before = reading
+            continue
         found = _limits(passage, clause, reading)
         if reading.taken_out:
             found.append(reading.taken_out)
@@ -122,6 +129,22 @@ def _reading(passage: Passage, clause: Clause, before: Reading) -> Reading:
     return reading
 
 
+def _points_back(reading: Reading) -> bool:
+    """Tell whether a clause only says that something named before is to go: "remove them", 帮我去掉."""
+    bare = re.sub(rf"{w.REMOVE}|{w.REMOVE_ZH}", " ", reading.low)
+    if bare == reading.low or re.search(w.NOT_VERB, reading.low) or w.SLOTS.search(bare):
+        return False
+    return not _han_left(bare) and all(_known(x) for x in _tokens(bare))
+
+
+def _removed_before(passage: Passage, before: Reading) -> list[Op]:
+    """What is to go of that which the clause before only spoke of: "there are long pauses"."""
+    spoken = Reading(passage, before.low, inherited="remove", forced=True)
+    for rule in (cut_pauses, trim):
+        rule(spoken)
+    return spoken.ops
+
+
 def _limits(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
     """Name what the clause asks for that is known to be impossible, and take it out of the clause."""
     for pattern in _ABOUT:
@@ -149,7 +172,9 @@ def _done_otherwise(reading: Reading) -> bool:
     if not reading.ops or not all(isinstance(op, Music | Captions | Summary) for op in reading.ops):
         return False
     match = _DIRECT.search(reading.low)
-    return match is not None and not _known(match["verb"]) and _ADDING_VERBS.fullmatch(match["verb"]) is None
+    if match is None or w.KNOWN_THINGS.fullmatch(match["verb"]):
+        return False
+    return not _known(match["verb"]) and _ADDING_VERBS.fullmatch(match["verb"]) is None
 
 
 def _leftovers(passage: Passage, clause: Clause, reading: Reading) -> list[str]:
@@ -192,6 +217,8 @@ def _asks_for_something(reading: Reading) -> bool:
         low,
     ):
         return False
+    if re.search(f"{D}|{R}", reading.rest) and reading.keeps:
+        return True
     if reading.keeps and w.KNOWN_THINGS.search(low):
         return False  # "keep the pauses"
     if re.search(rf"{w.KEEP}|{w.KEEP_ZH}", low) and not [x for x in _tokens(re.sub(w.KEEP, " ", low)) if not _known(x)]:

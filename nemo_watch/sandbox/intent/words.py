@@ -64,7 +64,8 @@ PAUSE = (
 PAUSE_ZH = (
     r"(?:停顿|静音(?:的?(?:部分|片段|段落|地方|处|段))?|静默|沉默|无声(?:的?(?:部分|片段|段落|地方|处"
     r"|段))?|空白(?:的?(?:部分|片段|段|处))?|冷场"
-    r"|安静的(?:部分|片段|地方)|间隙|空隙|空档|没(?:有)?(?:人)?(?:说话|声音|讲话)的(?:部分|片段|地方|时候)|气口)"
+    r"|安静的(?:部分|片段|地方)|间隙|空隙|空档|没(?:有)?(?:人)?(?:说话|声音|讲话)的(?:部分|片段|地方"
+    r"|时候)|声音(?:很|较|太|比较)?小的(?:部分|片段|地方|时候)|气口)"
 )
 INTRO = r"\b(?:intro(?:duction)?s?|opening(?: part| section)?|lead[- ]?in|beginning|start|preamble|first part)\b"
 INTRO_ZH = r"(?:片头|开头|开场白?|前奏|引子|序幕|开始(?:的)?部分)"
@@ -75,7 +76,7 @@ OUTRO = (
 OUTRO_ZH = r"(?:片尾|结尾|末尾|尾声|结束(?:的)?部分)"
 MUSIC = (
     r"\b(?:(?:back(?:ground|ing) )?(?:music(?: (?:bed|track))?|song|tunes?|soundtrack|score|track|melody|audio bed)|bgm"
-    r"|musical bed|bed of music|music)\b"
+    r"|(?:lo-?fi|chill|mellow) beats|musical bed|bed of music|music)\b"
 )
 MUSIC_ZH = r"(?:背景音乐|背景乐|音乐|配乐|bgm|伴奏|曲子|歌曲)"
 CAPTION = (
@@ -237,7 +238,8 @@ WHOLE = (
 NOT_VERB = (
     r"(?:\b(?:don'?t|do not|doesn't|didn't|never|avoid|stop|refrain from|no need (?:to|for)|please not"
     r"|shouldn't|should not|must not"
-    r"|mustn't|can't|won't|without(?=\W+(?!(?:bor|annoy|linger|open|end)ing)\w+ing\b)|instead of|rather than|except(?: for)?|leave out|not)\b"
+    r"|mustn't|can't|won't|without(?=\W+(?!(?:bor|annoy|linger|open|end)ing)\w+ing\b)|instead of|rather than"
+    r"|except(?: for)?|leave out|not)\b"
     r"(?! (?:too|so|only|very|longer|more than|just|exceed|forget|hesitate))"
     r"|不要(?!太|超过|长于|忘)|不用|不需要|不必|不想|不许|不得|不能|不剪|不加|不配|不添加|不裁|无需"
     r"|无须|勿|禁止|没必要|避免|而不是|除了"
