@@ -6,30 +6,23 @@ Touches: one SQLite database (WAL, synchronous=FULL), on a thread of its own.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import sqlite3
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-import alembic.command
-import alembic.config
-import alembic.util
 import sqlalchemy as sa
-import sqlalchemy.exc
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from nemo_watch.errors import LedgerError
+from nemo_watch.ledger.database import errors_named, identity, open_engine, upgrade
 from nemo_watch.ledger.rows import (
     FILES,
     HOLDS,
     JOBS,
-    META,
     NOTICES,
     STEPS,
     failure_to_text,
@@ -46,9 +39,6 @@ from nemo_watch.ledger.rows import (
 from nemo_watch.model import OPEN_STATES, Failure, FileRef, Job, JobState, Json, Step, Work
 
 T = TypeVar("T")
-
-BUSY_S = 30.0
-"""How long one process waits for another's transaction before it says that the ledger is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +76,11 @@ class Ledger:
                 hint="Start the daemon once, or name its state folder in the config ([state] path); "
                 "if it runs as another user, run this command as that user.",
             )
-        self._engine = _engine(path)
+        self._engine = open_engine(path)
         try:
-            with _errors_named(path), self._engine.connect() as connection:
-                _upgrade(connection)
-                self.ledger_id = _ledger_id(connection)
+            with errors_named(path), self._engine.connect() as connection:
+                upgrade(connection)
+                self.ledger_id = identity(connection)
         except LedgerError:
             self._engine.dispose()
             raise
@@ -104,7 +94,7 @@ class Ledger:
 
     async def _run(self, work: Callable[[Connection], T]) -> T:
         def transact() -> T:
-            with _errors_named(self.path), self._engine.begin() as connection:
+            with errors_named(self.path), self._engine.begin() as connection:
                 return work(connection)
 
         # Shielded: a cancelled job must not leave its caller unsure whether the commit happened while it still runs.
@@ -393,74 +383,6 @@ class Ledger:
             return {str(r.key): json.loads(r.value) for r in c.execute(sa.select(NOTICES))}
 
         return await self._run(work)
-
-
-def _engine(path: str) -> Engine:
-    engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(dbapi: Any, _record: Any) -> None:
-        # SQLAlchemy opens the transactions itself (below), not the sqlite3 module.
-        dbapi.isolation_level = None
-        cursor = dbapi.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: a command and the daemon both write; a read that becomes a write later would fail as busy at once.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextlib.contextmanager
-def _errors_named(path: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlalchemy.exc.DBAPIError as error:
-        origin = error.orig
-        text = str(origin)
-        if isinstance(origin, sqlite3.OperationalError) and "locked" in text:
-            raise LedgerError(
-                f"The ledger {path} is locked by another program.",
-                hint="End what holds it open (a copy or a database tool), then try again.",
-            ) from error
-        if "malformed" in text or "not a database" in text:
-            raise LedgerError(
-                f"The ledger {path} is damaged: {text}.",
-                hint="Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
-                "`sqlite3 ledger.db .recover`.",
-            ) from error
-        raise LedgerError(
-            f"The ledger {path} cannot be used: {text}.", hint="Check the state folder's rights and its free space."
-        ) from error
-
-
-def _upgrade(connection: Connection) -> None:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", "nemo_watch:migrations")
-    config.attributes["connection"] = connection
-    try:
-        alembic.command.upgrade(config, "head")
-        connection.commit()
-    except alembic.util.CommandError as error:
-        raise LedgerError(
-            "The ledger was written by a newer version of nemo-watch.",
-            hint="Install that version again, or a newer one.",
-        ) from error
-
-
-def _ledger_id(connection: Connection) -> str:
-    with connection.begin():
-        known = connection.execute(sa.select(META.c.value).where(META.c.key == "ledger_id")).scalar()
-        if known is not None:
-            return str(known)
-        fresh = uuid.uuid4().hex
-        connection.execute(META.insert().values(key="ledger_id", value=fresh))
-        return fresh
 
 
 def _know_file(c: Connection, inbox: str, clip: FileRef, job_id: str) -> None:

@@ -1,0 +1,126 @@
+"""Reading what was dropped: one descriptor, no link followed, and proof that it is what was judged whole.
+
+Touches: the inbox (reading).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+
+from nemo_watch.errors import MediaError
+from nemo_watch.model import FileRef, FileStamp
+
+CHUNK_BYTES = 1 << 20
+
+
+def last_part(rel: str) -> str:
+    """Take the file name from a path below an inbox."""
+    return rel.rpartition("/")[2]
+
+
+def stamp_of(found: os.stat_result) -> FileStamp:
+    """Take from `stat` what tells one content from another."""
+    return FileStamp(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def opened(root: str, ref: FileRef) -> Iterator[int]:
+    """Open a dropped file for reading and see that it is the one that was judged whole.
+
+    Raises: MediaError with code "changed", "gone", "symlink" or "unreadable". Effects: none on the file.
+    """
+    path = os.path.join(root, ref.rel)
+    try:
+        # O_NONBLOCK: a FIFO under this name must not stop us; O_NOFOLLOW: a link could lead out of the inbox.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise MediaError("The file was removed before it was read.", code="gone") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise MediaError("The file is a symbolic link.", code="symlink", hint="Drop the file itself.") from error
+        raise MediaError(
+            f"The file cannot be read: {error.strerror}.",
+            code="unreadable",
+            hint="Give the daemon's user the right to read it, then put it back into the inbox.",
+        ) from error
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or stamp_of(found) != ref.stamp:
+            raise MediaError("The file was changed while it was waiting or being read.", code="changed")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_unchanged(root: str, ref: FileRef) -> bool:
+    """Tell whether a dropped file is still the one that was judged whole."""
+    try:
+        found = os.stat(os.path.join(root, ref.rel), follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and stamp_of(found) == ref.stamp
+
+
+def fingerprint(root: str, ref: FileRef) -> str:
+    """Compute the SHA-256 of a dropped file from one descriptor.
+
+    Raises: MediaError as `opened`, and code "changed" if the file changed meanwhile.
+    """
+    with opened(root, ref) as fd:
+        digest = hash_descriptor(fd)
+        if stamp_of(os.fstat(fd)) != ref.stamp:
+            raise MediaError("The file was changed while it was being read.", code="changed")
+        return digest
+
+
+def read_small(root: str, ref: FileRef, most_bytes: int) -> bytes:
+    """Read a sidecar, at most one byte more than allowed so that the reader can tell. Raises: as `opened`."""
+    with opened(root, ref) as fd:
+        return os.pread(fd, most_bytes + 1, 0)
+
+
+def resolve_asset(root: str, folder: str, name: str) -> FileRef | None:
+    """Find an asset that a sidecar names: a regular file inside the inbox with no link on the way; None if not there.
+
+    Raises: MediaError with code "asset_outside_inbox" where a link leads out.
+    """
+    rel = os.path.normpath(os.path.join(folder, name))
+    path = os.path.join(root, rel)
+    if not os.path.lexists(path):
+        return None
+    if (
+        rel.startswith("..")
+        or os.path.isabs(rel)
+        or os.path.realpath(path) != os.path.join(os.path.realpath(root), rel)
+    ):
+        raise MediaError(
+            f"The asset {name} leads out of the inbox.",
+            code="asset_outside_inbox",
+            hint="Put the file itself into the inbox, best into a folder named _assets.",
+        )
+    found = os.stat(path, follow_symlinks=False)
+    return FileRef(rel, stamp_of(found)) if stat.S_ISREG(found.st_mode) else None
+
+
+def hash_descriptor(fd: int) -> str:
+    """Compute the SHA-256 of an open file, whatever its position."""
+    digest = hashlib.sha256()
+    offset = 0
+    while block := os.pread(fd, CHUNK_BYTES, offset):
+        digest.update(block)
+        offset += len(block)
+    return digest.hexdigest()
+
+
+def hash_file(path: str) -> str:
+    """Compute the SHA-256 of one of our own files. Raises: OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return hash_descriptor(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,97 @@
+"""Opening the database: the engine, its errors in our words, its schema, its identity.
+
+Touches: the SQLite file of the ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import alembic.command
+import alembic.config
+import alembic.util
+import sqlalchemy as sa
+import sqlalchemy.exc
+from sqlalchemy.engine import Connection, Engine
+
+from nemo_watch.errors import LedgerError
+from nemo_watch.ledger.rows import META
+
+BUSY_S = 30.0
+"""How long one process waits for another's transaction before it says that the ledger is locked."""
+
+
+def open_engine(path: str) -> Engine:
+    """Build the way to one database file: every commit durable, writers one after the other."""
+    engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(dbapi: Any, _record: Any) -> None:
+        # SQLAlchemy opens the transactions itself (below), not the sqlite3 module.
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: a command and the daemon both write; a read that becomes a write later would fail as busy at once.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextlib.contextmanager
+def errors_named(path: str) -> Iterator[None]:
+    """Turn the database's errors into ours. Raises: LedgerError with what to do."""
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        origin = error.orig
+        text = str(origin)
+        if isinstance(origin, sqlite3.OperationalError) and "locked" in text:
+            raise LedgerError(
+                f"The ledger {path} is locked by another program.",
+                hint="End what holds it open (a copy or a database tool), then try again.",
+            ) from error
+        if "malformed" in text or "not a database" in text:
+            raise LedgerError(
+                f"The ledger {path} is damaged: {text}.",
+                hint="Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
+                "`sqlite3 ledger.db .recover`.",
+            ) from error
+        raise LedgerError(
+            f"The ledger {path} cannot be used: {text}.", hint="Check the state folder's rights and its free space."
+        ) from error
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema up to date. Raises: LedgerError if it is newer than this program. Repeat: safe."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", "nemo_watch:migrations")
+    config.attributes["connection"] = connection
+    try:
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    except alembic.util.CommandError as error:
+        raise LedgerError(
+            "The ledger was written by a newer version of nemo-watch.",
+            hint="Install that version again, or a newer one.",
+        ) from error
+
+
+def identity(connection: Connection) -> str:
+    """Read the ledger's own id, made at its first opening. Repeat: safe."""
+    with connection.begin():
+        known = connection.execute(sa.select(META.c.value).where(META.c.key == "ledger_id")).scalar()
+        if known is not None:
+            return str(known)
+        fresh = uuid.uuid4().hex
+        connection.execute(META.insert().values(key="ledger_id", value=fresh))
+        return fresh
