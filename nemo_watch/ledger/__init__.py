@@ -295,9 +295,9 @@ class Ledger:
 
         await self._run(work)
 
-    async def done(self, job_id: str, name: str, token: str, data: Json) -> None:
-        """Write that a step has happened and what it gave. Repeat: safe."""
-        await self._run(lambda c: _put_step(c, job_id, name, "done", token, data))
+    async def done(self, job_id: str, name: str, token: str, data: Json, *, started_at: datetime | None = None) -> None:
+        """Write that a step has happened and what it gave; `started_at` counts if it had no intent. Repeat: safe."""
+        await self._run(lambda c: _put_step(c, job_id, name, "done", token, data, started_at=started_at))
 
     async def clear(self, job_id: str, *names: str) -> None:
         """Forget steps: the request was refused before it had any effect, or its effect is gone. Repeat: safe."""
@@ -392,9 +392,19 @@ def _know_file(c: Connection, inbox: str, clip: FileRef, job_id: str) -> None:
     )
 
 
-def _put_step(c: Connection, job_id: str, name: str, state: Literal["intent", "done"], token: str, data: Json) -> None:
-    now = to_ms(_now())
-    values = {"state": state, "token": token, "data": json.dumps(data), "ended_at": now if state == "done" else None}
+def _put_step(
+    c: Connection,
+    job_id: str,
+    name: str,
+    state: Literal["intent", "done"],
+    token: str,
+    data: Json,
+    *,
+    started_at: datetime | None = None,
+) -> None:
+    now = _now()
+    ended_at = to_ms(now) if state == "done" else None
+    values = {"state": state, "token": token, "data": json.dumps(data), "ended_at": ended_at}
     here = (STEPS.c.job_id == job_id, STEPS.c.name == name)
     if c.execute(STEPS.update().where(*here).values(values)).rowcount == 0:
-        c.execute(STEPS.insert().values(job_id=job_id, name=name, started_at=now, **values))
+        c.execute(STEPS.insert().values(job_id=job_id, name=name, started_at=to_ms(started_at or now), **values))

@@ -33,11 +33,13 @@ async def ensure_session(house: House, job: Job) -> Session:
     if known is not None:
         return Session(known["session_id"], known["task_id"], known["user_id"])
     house.show(job, "session")
+    started_at = now()
     await refuse_while_held(house, job)
     await _see_that_nothing_changed(house, job)
     language = house.session_language(job.work.skill, job.work.language)
     session = await house.client.open_session(job.work.title, language, house.skill(job))
-    await house.done(job, "session", {**asdict(session), "credits_before": await read_credits(house, job)})
+    data = {**asdict(session), "credits_before": await read_credits(house, job)}
+    await house.done(job, "session", data, started_at=started_at)
     return session
 
 

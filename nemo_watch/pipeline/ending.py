@@ -89,7 +89,11 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json) 
         credits_before=begun.data.get("credits_before") if begun is not None else None,
         credits_after=await read_credits(house, job),
         credits_alone=job.job_id not in house.overlapped and begun is not None and begun.token == house.token,
-        times={s.name: (s.ended_at - s.started_at).total_seconds() for s in steps if s.started_at and s.ended_at},
+        times={
+            s.name: (s.ended_at - s.started_at).total_seconds()
+            for s in steps
+            if s.started_at and s.ended_at and s.name != "draft"
+        },
         notes=[*job.work.notes, *refused],
         finished_at=now(),
     )

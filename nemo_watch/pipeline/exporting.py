@@ -152,6 +152,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     if known is not None and os.path.exists(path) and os.path.getsize(path) == known["size_bytes"]:
         return True
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    started_at = now()
     house.show(job, name, 0.0)
 
     def on_progress(got: int, total: int) -> None:
@@ -167,7 +168,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     digest = await house.rules(job).call(folders.hash_file, path)
     size_bytes = os.path.getsize(path)
     data = {"path": path, "sha256": digest, "size_bytes": size_bytes, "duration_s": info.duration_ms / 1000}
-    await house.done(job, name, data)
+    await house.done(job, name, data, started_at=started_at)
     log.info("download.done", job=job.job_id, step=name, size_bytes=size_bytes)
     return True
 

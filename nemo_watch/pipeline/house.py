@@ -137,9 +137,9 @@ class House:
         """Say what is being done for a job right now."""
         self.progress[job.job_id] = Progress(job.job_id, job.clip.rel, job.inbox, step, fraction, detail)
 
-    async def done(self, job: Job, name: str, data: Json) -> None:
+    async def done(self, job: Job, name: str, data: Json, *, started_at: datetime | None = None) -> None:
         """Record a finished step; a step that worked ends the row of failures before it."""
-        await self.ledger.done(job.job_id, name, self.token, data)
+        await self.ledger.done(job.job_id, name, self.token, data, started_at=started_at)
         if job.attempts:
             await self.ledger.update(job.job_id, attempts=0, first_failed_at=None)
         if self.stopping:

@@ -20,7 +20,6 @@ from nemo_watch.sandbox.wire import Event, Failed, Said, Stamped, Thought, ToolC
 log = logging.getLogger("nemo_watch.sandbox")
 
 TOOL = "edit_multitrack"
-_BEGUN = {"en": "Looking at the material.", "zh": "正在查看素材。"}
 _BROKEN = {
     "en": "The message could not be worked on, and nothing was charged: {why}",
     "zh": "这条消息未能处理,没有扣除积分:{why}",
@@ -122,7 +121,6 @@ class Turns:
         understood = await asyncio.to_thread(understand, turn.message)
         plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
         feed.tell(Thought(f"The message asks for: {plan}."))
-        feed.tell(Said(_BEGUN[_language(session.language)]))
         uploads = await self._db(store.uploads, session.session_id)
         assets = await self._assets.measured(uploads) if understood.ops else self._assets.listed(uploads)
         made = await asyncio.to_thread(

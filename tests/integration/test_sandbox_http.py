@@ -295,11 +295,11 @@ def test_a_turn_is_told_as_the_agent_framework_does(caller: Caller) -> None:
     told = [event for event in caller.say(session, "cut the pauses") if event != HEARTBEAT]
     parts = [part for event in told for part in event["content"]["parts"]]
     kinds = [next(key for key in ("functionCall", "functionResponse", "text") if key in part) for part in parts]
-    assert kinds == ["text", "text", "functionCall", "functionResponse", "text"]
+    assert kinds == ["text", "functionCall", "functionResponse", "text"]
     assert parts[0]["thought"] is True
-    assert parts[2]["functionCall"]["name"] == parts[3]["functionResponse"]["name"] == "edit_multitrack"
-    assert parts[2]["functionCall"]["id"] == parts[3]["functionResponse"]["id"]
-    assert [event["content"]["role"] for event in told] == ["model", "model", "model", "user", "model"]
+    assert parts[1]["functionCall"]["name"] == parts[2]["functionResponse"]["name"] == "edit_multitrack"
+    assert parts[1]["functionCall"]["id"] == parts[2]["functionResponse"]["id"]
+    assert [event["content"]["role"] for event in told] == ["model", "model", "user", "model"]
     assert len({event["invocationId"] for event in told}) == 1
     assert len({event["id"] for event in told}) == len(told)
     for event in told:
