@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from nemo_watch.errors import LedgerError
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Job
 
@@ -68,20 +69,25 @@ class Dispatch:
     async def _one(self, job: Job) -> None:
         try:
             await self._run_job(job)
+        except LedgerError as error:
+            # Nothing can be noted now; what was committed before decides how the job goes on.
+            log.warning("ledger.failed", job=job.job_id, why=error.message, then=error.hint)
         except Exception as error:  # a bug met by one job must never stop the others
             log.exception("job.bug", job=job.job_id, file=job.clip.rel)
-            sentence = f"An error inside nemo-watch stopped it ({type(error).__name__}); please report the log's lines."
-            await self._ledger.update(
-                job.job_id,
-                state="waiting",
-                active=False,
-                reason="bug",
-                sentence=sentence,
-                next_try_at=datetime.fromtimestamp(datetime.now(UTC).timestamp() + AFTER_A_BUG_S, UTC),
-            )
+            await self._set_aside(job, type(error).__name__)
         finally:
             self._running.pop(job.job_id, None)
             self._wake.set()
+
+    async def _set_aside(self, job: Job, kind: str) -> None:
+        next_try_at = datetime.now(UTC) + timedelta(seconds=AFTER_A_BUG_S)
+        sentence = f"An error inside nemo-watch stopped it ({kind}); please report the log's lines."
+        try:
+            await self._ledger.update(
+                job.job_id, state="waiting", active=False, reason="bug", sentence=sentence, next_try_at=next_try_at
+            )
+        except LedgerError as error:
+            log.warning("ledger.failed", job=job.job_id, why=error.message, then=error.hint)
 
     async def stop(self, paying: Callable[[], frozenset[str]], wait_s: float) -> None:
         """Take no more work, park what pays nothing at once, wait for paid calls in flight up to `wait_s` seconds.

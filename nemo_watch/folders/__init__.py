@@ -41,6 +41,7 @@ __all__ = [
     "hash_file",
     "is_unchanged",
     "last_part",
+    "make_folder",
     "move_original",
     "opened",
     "plan_move",
@@ -51,6 +52,7 @@ __all__ = [
     "resolve_asset",
     "stamp_of",
     "sweep",
+    "take_name",
     "write_new",
 ]
 
@@ -150,6 +152,18 @@ def remove_own(path: str, content: bytes) -> None:
     with _folder_errors(os.path.dirname(path)):
         if os.path.lexists(path) and _is_content(path, hashlib.sha256(content).hexdigest()):
             os.unlink(path)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder of ours with its parents. Raises: FolderError. Repeat: safe."""
+    with _folder_errors(path):
+        os.makedirs(path, exist_ok=True)
+
+
+def take_name(source: str, target: str) -> None:
+    """Rename a file of ours inside the spool, replacing what lies there. Raises: FolderError. Repeat: once."""
+    with _folder_errors(os.path.dirname(target)):
+        os.replace(source, target)
 
 
 MoveResult = Literal["moved", "changed", "gone", "taken"]

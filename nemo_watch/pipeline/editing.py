@@ -38,7 +38,8 @@ async def ensure_session(house: House, job: Job) -> Session:
     await _see_that_nothing_changed(house, job)
     language = house.session_language(job.work.skill, job.work.language)
     session = await house.client.open_session(job.work.title, language, house.skill(job))
-    data = {**asdict(session), "credits_before": await read_credits(house, job)}
+    others = house.paid_calls - house.own_calls[job.job_id]
+    data = {**asdict(session), "credits_before": await read_credits(house, job), "others_calls": others}
     await house.done(job, "session", data, started_at=started_at)
     return session
 
@@ -176,10 +177,9 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
 async def _say(house: House, job: Job, session: Session, name: str, message: str, before: SessionState) -> Turn | None:
     """Raise the fence and send; None if nobody can say whether the message was accepted."""
     house.show(job, name, detail=message)
-    alone = not house.paying
     house.paying.add(job.job_id)
     house.paid_calls += 1
-    calls = house.paid_calls
+    house.own_calls[job.job_id] += 1
     try:
         await house.ledger.intend(
             job.job_id, name, house.token, {"before": _state_to_json(before), "looks": [], "message": message}
@@ -198,8 +198,6 @@ async def _say(house: House, job: Job, session: Session, name: str, message: str
         return None
     finally:
         house.paying.discard(job.job_id)
-        if not alone or house.paid_calls != calls:
-            house.overlapped.add(job.job_id)
     if not turn.ended:
         log.warning("edit.doubt", job=job.job_id, step=name, why="The stream broke off.")
         return None

@@ -14,7 +14,7 @@ from nemo_watch import folders, reply, reports
 from nemo_watch.folders import Plan
 from nemo_watch.folders.names import split
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
-from nemo_watch.model import Failure, FileRef, Job, Json, Session
+from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
 from nemo_watch.pipeline.editing import read_credits
 from nemo_watch.pipeline.house import House, InboxRules, log, now
 
@@ -88,7 +88,7 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json) 
         delivered=delivered,
         credits_before=begun.data.get("credits_before") if begun is not None else None,
         credits_after=await read_credits(house, job),
-        credits_alone=job.job_id not in house.overlapped and begun is not None and begun.token == house.token,
+        credits_alone=begun is not None and _spent_alone(house, job, begun),
         times={
             s.name: (s.ended_at - s.started_at).total_seconds()
             for s in steps
@@ -98,6 +98,12 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json) 
         finished_at=now(),
     )
     return {"files": files, "report_target": report_target, "report": tomli_w.dumps(report)}
+
+
+def _spent_alone(house: House, job: Job, begun: Step) -> bool:
+    """Tell whether no other job's paid call lies between the two looks at the balance, as far as this process knows."""
+    others = house.paid_calls - house.own_calls[job.job_id]
+    return begun.token == house.token and others == begun.data.get("others_calls") and not house.paying
 
 
 # ---------------------------------------------------------------- originals

@@ -151,7 +151,8 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     known = await house.recorded(job, name)
     if known is not None and os.path.exists(path) and os.path.getsize(path) == known["size_bytes"]:
         return True
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    rules = house.rules(job)
+    await rules.call(folders.make_folder, os.path.dirname(path))
     started_at = now()
     house.show(job, name, 0.0)
 
@@ -164,8 +165,8 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
         info = await house.verify(part, made["duration_s"] or None, made["size_bytes"] or None)
     except MediaError as error:
         return await _bad_bytes(house, job, name, rendering, made, part, error)
-    os.replace(part, path)
-    digest = await house.rules(job).call(folders.hash_file, path)
+    await rules.call(folders.take_name, part, path)
+    digest = await rules.call(folders.hash_file, path)
     size_bytes = os.path.getsize(path)
     data = {"path": path, "sha256": digest, "size_bytes": size_bytes, "duration_s": info.duration_ms / 1000}
     await house.done(job, name, data, started_at=started_at)

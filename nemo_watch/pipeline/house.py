@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -99,8 +100,8 @@ class House:
     `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
     the inbox other than `but`, not a job yet, is paired with the file `rel`. `entering` lets one drop after the other
     ask whether its work is known, `leaving` one job after the other plan which files go with it. `paying`
-    are the jobs with a paid call in flight, `overlapped` those whose paid call
-    met another one.
+    are the jobs with a paid call in flight, `own_calls` counts each
+    job's paid calls in this process, `paid_calls` all of them.
     """
 
     ledger: Ledger
@@ -120,7 +121,7 @@ class House:
     entering: asyncio.Lock = field(default_factory=asyncio.Lock)
     leaving: asyncio.Lock = field(default_factory=asyncio.Lock)
     paying: set[str] = field(default_factory=set)
-    overlapped: set[str] = field(default_factory=set)
+    own_calls: Counter[str] = field(default_factory=Counter)
     progress: dict[str, Progress] = field(default_factory=dict)
     stopping: bool = False
     paid_calls: int = 0
