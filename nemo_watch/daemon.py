@@ -94,6 +94,7 @@ class Daemon:
                     os.path.join(config.state.path, "sandbox"),
                     credits=config.sandbox.credits,
                     fonts_dir=config.sandbox.fonts_dir,
+                    reissues_unused=True,
                 )
                 stack.enter_context(sandbox)
                 url = sandbox.url

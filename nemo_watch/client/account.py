@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _SHORT_WAIT_S = 60.0
 _QUOTA_PAUSE_S = 30.0
+_SETTLE_S = 15.0
 _LINKED = frozenset({"2001", "402", "403"})
 
 
@@ -34,6 +35,13 @@ class Account:
         self._web = web
         self._renewing = asyncio.Lock()
         self._quota: tuple[float, RefusedError] | None = None
+        self._asking: asyncio.Task[AnonymousToken] | None = None
+
+    async def settle(self) -> None:
+        """Wait for a token that was asked for: nobody gives it out a second time, so it must be kept."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking}, timeout=_SETTLE_S)
+            self._asking.cancel()
 
     async def make(self, once: Callable[[str], Awaitable[T]]) -> T:
         """Make a call with the token, and once more with a new one if an anonymous token was refused before anything
@@ -81,13 +89,19 @@ class Account:
             if self._quota and loop.time() < self._quota[0]:
                 raise _again(self._quota[1])
             try:
-                fresh = await self._anonymous_token()
+                # A task of its own, shielded: who waits here may be cancelled, the token must be kept all the same.
+                self._asking = loop.create_task(self._anonymous_token_kept())
+                self._asking.add_done_callback(_seen)
+                return (await asyncio.shield(self._asking)).token
             except RefusedError as error:
                 if error.code == "token_quota":
                     self._quota = (loop.time() + _QUOTA_PAUSE_S, error)
                 raise
-            self._credentials.keep(fresh)
-            return fresh.token
+
+    async def _anonymous_token_kept(self) -> AnonymousToken:
+        fresh = await self._anonymous_token()
+        self._credentials.keep(fresh)
+        return fresh
 
     async def _anonymous_token(self) -> AnonymousToken:
         """Ask for a token. Repeat: once per client in seven days. Source: contract.md 2, 3.1."""
@@ -118,6 +132,12 @@ class Account:
         if user_id.startswith("anon_") or (self._credentials.is_anonymous and user_id):
             return f"{self._web}/register?bind={quote(user_id, safe='')}"
         return f"{self._web}/register" if self._credentials.is_anonymous else self._web
+
+
+def _seen(task: asyncio.Task[AnonymousToken]) -> None:
+    """Take note of how it ended, where nobody waits for it any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _quota(error: RefusedError, answer: bytes, doing: str) -> RefusedError:

@@ -78,7 +78,8 @@ class Client:
         return f"Client(api_url={str(self._line.api)!r}, credentials={self.credentials!r})"
 
     async def aclose(self) -> None:
-        """Close all connections. Repeat: safe."""
+        """Let a token that is being given arrive, then close all connections. Repeat: safe."""
+        await self._account.settle()
         await self._line.aclose()
 
     # ------------------------------------------------------------ small calls

@@ -24,7 +24,8 @@ async def anonymous_token(request: Request) -> Response:
     client_id = request.headers.get("x-client-id", "").strip()
     if not client_id or len(client_id) > MAX_CLIENT_ID_CHARS:
         raise Refusal(400, f"The header X-Client-Id is needed, of 1 to {MAX_CLIENT_ID_CHARS} characters.", status=400)
-    live_until_ms = await backend.db(backend.store.live_until_ms, client_id)
+    used_only = backend.settings.reissues_unused
+    live_until_ms = await backend.db(backend.store.live_until_ms, client_id, used_only=used_only)
     if live_until_ms:
         wait_s = math.ceil(live_until_ms / 1000 - backend.settings.now())
         message = f"This client has a token until {_utc(live_until_ms)}: one token per client in 7 days."

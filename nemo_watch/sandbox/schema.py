@@ -101,4 +101,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at_ms INTEGER NOT NULL
         )""",
     ),
+    ("ALTER TABLE tokens ADD COLUMN used INTEGER NOT NULL DEFAULT 1",),
 )

@@ -48,6 +48,7 @@ class SandboxServer:
         heartbeat_s: float = 15.0,
         max_upload_bytes: int = 500 * 1024 * 1024,
         token_ttl_s: float = 7 * 86_400.0,
+        reissues_unused: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store_dir = store_dir
@@ -58,6 +59,7 @@ class SandboxServer:
             token_ttl_s=token_ttl_s,
             max_upload_bytes=max_upload_bytes,
             fonts_dir=fonts_dir,
+            reissues_unused=reissues_unused,
             now=now,
         )
         self._thread: threading.Thread | None = None

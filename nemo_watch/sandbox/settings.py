@@ -12,7 +12,8 @@ class Settings:
     """What can be chosen when a sandbox is started.
 
     `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited. `now` tells
-    the time in seconds since 1970.
+    the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
+    it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
 
     Source: contract.md 2 (sizes), 3 (tokens), 7 (credits), "What no source says" 2 (heartbeat).
     """
@@ -23,4 +24,5 @@ class Settings:
     token_ttl_s: float = 7 * 86_400.0
     max_upload_bytes: int = 500 * 1024 * 1024
     fonts_dir: str = ""
+    reissues_unused: bool = False
     now: Callable[[], float] = time.time

@@ -149,14 +149,15 @@ class Store(Reads):
 
     # ------------------------------------------------------------ accounts
 
-    def live_until_ms(self, client_id: str) -> int:
-        """Tell until when a client's newest token lives, 0 if it has none that does."""
+    def live_until_ms(self, client_id: str, *, used_only: bool = False) -> int:
+        """Tell until when a client's newest token lives, 0 if it has none that does (or none that was ever used)."""
         sql = "SELECT max(expires_ms) FROM tokens JOIN users USING (user_id) WHERE client_id = ? AND expires_ms > ?"
-        return int(self._rows(sql, client_id, self._now_ms())[0][0] or 0)
+        return int(self._rows(sql + " AND used" * used_only, client_id, self._now_ms())[0][0] or 0)
 
     def issue_token(self, client_id: str, *, grant: int, ttl_s: float) -> tuple[str, str, int]:
         """Make a token for a client: the token, the account and when it expires (ms). A known client keeps its account.
 
+        A token that was never used makes way for the new one, with its grant.
         Effects: grants credits. Only a digest of the token is kept.
         Repeat: once; check `live_until_ms` before.
         """
@@ -168,14 +169,20 @@ class Store(Reads):
             user_id = str(known[0]["user_id"]) if known else f"anon_{secrets.token_hex(8)}"
             if not known:
                 db.execute("INSERT INTO users VALUES (?, ?, ?)", (user_id, client_id, now_ms))
-            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?)", (_digest(token), user_id, now_ms, expires_ms))
-            self._enter(user_id, "grant", grant)
+            unused = db.execute("DELETE FROM tokens WHERE user_id = ? AND NOT used", (user_id,)).rowcount
+            row = (_digest(token), user_id, now_ms, expires_ms)
+            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, 0)", row)
+            if not unused:
+                self._enter(user_id, "grant", grant)
         return token, user_id, expires_ms
 
     def user_of(self, token: str) -> str:
         """Tell whose a token is, "" if it is unknown or expired."""
-        sql = "SELECT user_id FROM tokens WHERE token_sha256 = ? AND expires_ms > ?"
+        sql = "SELECT user_id, used FROM tokens WHERE token_sha256 = ? AND expires_ms > ?"
         rows = self._rows(sql, _digest(token), self._now_ms())
+        if rows and not rows[0]["used"]:
+            with transaction(self._db) as db:
+                db.execute("UPDATE tokens SET used = 1 WHERE token_sha256 = ?", (_digest(token),))
         return str(rows[0]["user_id"]) if rows else ""
 
     # ------------------------------------------------------------ sessions and files

@@ -75,3 +75,47 @@ async def test_the_whole_way(tmp_path: Path, tmp_path_factory: pytest.TempPathFa
             await client.render_status("render_2", SKILL)
         assert caught.value.code == "404"
         await client.aclose()
+
+
+async def test_a_token_that_is_being_given_is_kept_though_its_caller_is_cancelled(tmp_path: Path) -> None:
+    with SandboxServer(tmp_path / "store") as sandbox:
+
+        def new_client() -> Client:
+            credentials = Credentials(str(tmp_path / "state"), account="sandbox", env={})
+            return Client(api_url=sandbox.url, web_url="https://web.example.com", credentials=credentials)
+
+        client = new_client()
+        asking = asyncio.create_task(client.ensure_token())
+        for _ in range(100):
+            if client._account._asking is not None:
+                break
+            await asyncio.sleep(0)
+        assert client._account._asking is not None
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await client.aclose()
+        # Another one would be refused for seven days: this must be the one that was given.
+        again = new_client()
+        assert (await again.balance(SKILL)).available == 10_000
+        await again.aclose()
+
+
+async def test_a_forgiving_sandbox_gives_another_token_for_one_that_was_never_used(tmp_path: Path) -> None:
+    with SandboxServer(tmp_path / "store", reissues_unused=True, credits=100) as sandbox:
+        states = [str(tmp_path / name) for name in ("lost", "kept", "third")]
+        env = {"NEMO_CLIENT_ID": "one-and-the-same"}
+        clients = [
+            Client(
+                api_url=sandbox.url,
+                web_url="https://web.example.com",
+                credentials=Credentials(state, account="sandbox", env=env),
+            )
+            for state in states
+        ]
+        await clients[0].ensure_token()  # and killed before it could keep it
+        assert (await clients[1].balance(SKILL)).total == 100
+        with pytest.raises(RefusedError) as caught:
+            await clients[2].ensure_token()
+        assert caught.value.code == "token_quota"
+        for client in clients:
+            await client.aclose()
