@@ -13,7 +13,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from nemo_watch.client import Client
-from nemo_watch.errors import CloudError, NemoWatchError
+from nemo_watch.errors import CloudError, NemoWatchError, OperatorError
 from nemo_watch.ledger import HoldNotice, Ledger
 from nemo_watch.model import SkillHeaders
 
@@ -55,27 +55,30 @@ class Chores:
             self._scheduler.shutdown(wait=False)
 
 
-async def look_at_holds(ledger: Ledger, client: Client, skill: SkillHeaders, wake: Callable[[], None]) -> None:
-    """Look whether the causes of account-wide holds are gone, each when its time has come. Repeat: safe.
+async def look_at_holds(
+    ledger: Ledger, client: Client, skill: SkillHeaders, wake: Callable[[], None], *, at_start: bool = False
+) -> None:
+    """Look whether the causes of account-wide holds are gone, each when its time has come, and all at the start.
+
+    Repeat: safe.
 
     Source: product.md 9, rows 1001, token_quota and 2001.
     """
     for hold in await ledger.holds():
-        if hold.look_at is not None and hold.look_at > datetime.now(UTC):
+        if not at_start and hold.look_at is not None and hold.look_at > datetime.now(UTC):
             continue
         if await _is_over(client, skill, hold):
             await ledger.lift(hold.reason)
             log.info("hold.over", reason=hold.reason)
             wake()
         else:
-            next_look_at = datetime.now(UTC) + timedelta(seconds=LOOK_AGAIN_S)
-            await ledger.hold(hold.reason, hold.sentence, hold.link, next_look_at)
+            await ledger.looked(hold.reason, datetime.now(UTC) + timedelta(seconds=LOOK_AGAIN_S))
 
 
 async def _is_over(client: Client, skill: SkillHeaders, hold: HoldNotice) -> bool:
     try:
         balance = await client.balance(skill)
-    except CloudError as error:
+    except (CloudError, OperatorError) as error:
         log.info("hold.stays", reason=hold.reason, why=error.message)
         return False
     return balance.available > 0 if hold.reason == "credits" else True

@@ -67,6 +67,7 @@ class Daemon:
         self._patience = patience
         self._started_at = datetime.now(UTC)
         self._told: dict[str, Json] = {}
+        self._holds_seen = False
 
     # ------------------------------------------------------------ life
 
@@ -79,12 +80,13 @@ class Daemon:
         config = self.config
         refuse_bad_layout(config)
         async with contextlib.AsyncExitStack() as stack:
-            _private_folder(config.state.path)
+            private_folder(config.state.path)
             stack.enter_context(state_lock(config.state.path))
             self.ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME))
             stack.push_async_callback(self.ledger.close)
             await self.ledger.calm()
-            os.makedirs(config.state.spool, mode=0o700, exist_ok=True)
+            await self.ledger.wake(pipeline.UNKNOWN_INBOX)
+            private_folder(config.state.spool)
             url = config.backend.url
             if url == "sandbox":
                 # Only who asks for the sandbox loads it.
@@ -114,7 +116,7 @@ class Daemon:
             tasks = [
                 asyncio.create_task(watcher.run(), name=f"watch {name}") for name, watcher in self.watchers.items()
             ]
-            tasks.append(asyncio.create_task(self.dispatch.run(), name="dispatch"))
+            tasks.append(asyncio.create_task(self._keep_dispatching(), name="dispatch"))
             self._tasks = tasks
             stack.push_async_callback(self._stop, tasks)
             chores.start()
@@ -165,6 +167,7 @@ class Daemon:
             verify=verify,
             on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
             on_enter=lambda: self.dispatch.wake(),
+            own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
             patience=self._patience
             or Patience(render_poll_s=config.backend.render_poll, give_up_after_s=config.backend.give_up_after),
@@ -195,9 +198,17 @@ class Daemon:
 
     # ------------------------------------------------------------ what is told
 
-    async def _look_at_holds(self) -> None:
+    async def _look_at_holds(self, *, at_start: bool = False) -> None:
         skill = self.house.skill_headers(self.config.inboxes[0].skill)
-        await look_at_holds(self.ledger, self.client, skill, self.dispatch.wake)
+        await look_at_holds(self.ledger, self.client, skill, self.dispatch.wake, at_start=at_start)
+
+    async def _keep_dispatching(self) -> None:
+        # Somebody may have mended the cause of a hold while the daemon was down: look before anything is decided.
+        try:
+            await self._look_at_holds(at_start=True)
+        finally:
+            self._holds_seen = True
+        await self.dispatch.run()
 
     async def _tell(self) -> None:
         """Write for other processes what only this one knows: inboxes, files that wait, work under way."""
@@ -235,11 +246,13 @@ class Daemon:
         while True:
             jobs = await self.ledger.jobs(("ready", "waiting", "held"))
             going = [job for job in jobs if _goes_on(job)]
-            if all(watcher.idle() for watcher in self.watchers.values()) and not going and not self.dispatch.running:
+            idle = all(watcher.idle() for watcher in self.watchers.values())
+            if self._holds_seen and idle and not going and not self.dispatch.running:
                 break
             await asyncio.sleep(0.1)
         mine = [job for job in await self.ledger.jobs(limit=100_000) if job.updated_at >= self._started_at]
-        waits = sum(len(watcher.waiting()) for watcher in self.watchers.values())
+        # An inbox that is away may hold any number of files.
+        waits = sum(len(watcher.waiting()) + (watcher.state != "watching") for watcher in self.watchers.values())
         return Outcome(
             delivered=sum(job.state == "delivered" for job in mine),
             rejected=sum(job.state == "rejected" for job in mine),
@@ -296,14 +309,22 @@ def build_client(config: Config, url: str, env: Mapping[str, str]) -> Client:
 # ---------------------------------------------------------------- the state folder
 
 
-def _private_folder(path: str) -> None:
+def private_folder(path: str) -> None:
+    """Make a folder of the daemon's own that nobody else may enter, and see that it can be written.
+
+    Raises: FolderError. Repeat: safe.
+    """
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
+        if os.stat(path).st_uid == os.getuid():
+            os.chmod(path, 0o700)
+        os.close(os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise FolderError(
-            f"The state folder {path} cannot be made: {error.strerror}.",
+            f"The daemon's own folder {path} cannot be used: {error.strerror}.",
             code="state",
-            hint="Name another one in the config ([state] path), or give the daemon's user the right to write there.",
+            hint="Name another one in the config ([state] path or spool), or give the daemon's user the right to write "
+            "there.",
         ) from error
 
 

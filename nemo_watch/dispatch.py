@@ -35,6 +35,7 @@ class Dispatch:
         self._wake = asyncio.Event()
         self._stopping = False
         self._newest = False
+        self._ledger_away = False
 
     def wake(self) -> None:
         """Look for ready jobs at once: one was entered or woken."""
@@ -46,17 +47,28 @@ class Dispatch:
         return frozenset(self._running)
 
     async def run(self) -> None:
-        """Start jobs until `stop`. Raises: LedgerError if the ledger cannot be read."""
+        """Start jobs until `stop`; while the ledger cannot be used (its disk is full, say), rest and try again."""
         while not self._stopping:
             self._wake.clear()
-            while len(self._running) < self._workers and not self._stopping:
-                # Every second start goes to the newest drop, so that a backlog never starves it (product.md 4.6).
-                job = await self._ledger.next_ready(datetime.now(UTC), exclude=list(self._running), newest=self._newest)
-                if job is None:
-                    break
-                self._newest = not self._newest
-                self._running[job.job_id] = asyncio.create_task(self._one(job), name=f"job {job.job_id}")
-            await self._nap()
+            try:
+                await self._start_what_is_ready()
+                await self._nap()
+            except LedgerError as error:
+                log.warning("ledger.failed", why=error.message, then=error.hint)
+                self._ledger_away = True
+            if self._ledger_away:
+                # A job whose failure cannot be noted is ready again at once: rest, or it would be tried without end.
+                self._ledger_away = False
+                await asyncio.sleep(LONGEST_NAP_S)
+
+    async def _start_what_is_ready(self) -> None:
+        while len(self._running) < self._workers:
+            # Every second start goes to the newest drop, so that a backlog never starves it (product.md 4.6).
+            job = await self._ledger.next_ready(datetime.now(UTC), exclude=list(self._running), newest=self._newest)
+            if job is None or self._stopping or self._ledger_away:
+                break
+            self._newest = not self._newest
+            self._running[job.job_id] = asyncio.create_task(self._one(job), name=f"job {job.job_id}")
 
     async def _nap(self) -> None:
         due_at = await self._ledger.next_due_at(exclude=list(self._running))
@@ -72,6 +84,7 @@ class Dispatch:
         except LedgerError as error:
             # Nothing can be noted now; what was committed before decides how the job goes on.
             log.warning("ledger.failed", job=job.job_id, why=error.message, then=error.hint)
+            self._ledger_away = True
         except Exception as error:  # a bug met by one job must never stop the others
             log.exception("job.bug", job=job.job_id, file=job.clip.rel)
             await self._set_aside(job, type(error).__name__)

@@ -31,7 +31,12 @@ def configure(*, stream: TextIO | io.TextIOBase | None = None, json: bool = Fals
     renderer: Any = (
         structlog.processors.JSONRenderer(sort_keys=False)
         if json
-        else structlog.dev.ConsoleRenderer(colors=_colours(out), pad_event_to=18)
+        else structlog.dev.ConsoleRenderer(
+            colors=_colours(out),
+            pad_event_to=18,
+            # Never the pretty form: it prints local variables, and the token is one of them.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     tail: list[Any] = [structlog.processors.format_exc_info, renderer] if json else [renderer]
     structlog.configure(

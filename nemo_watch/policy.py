@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from nemo_watch.errors import CloudError, DropperError, FolderError, MediaToolError, NemoWatchError
+from nemo_watch.errors import CloudError, ConfigError, DropperError, FolderError, MediaToolError, NemoWatchError
 from nemo_watch.model import Failure
 
 Paid = Literal["no", "yes", "unknown"]
@@ -57,6 +57,7 @@ class Situation:
 
     Units: `failing_s` seconds since the first failure in a row, `give_up_after_s` seconds; `chance` is a random number
     in [0, 1) for the jitter; `until_s` are seconds from now to the moment the error names, None if it names none.
+    `reuses`: the job uses a session that another one paid for.
     """
 
     step: str
@@ -66,6 +67,7 @@ class Situation:
     give_up_after_s: float
     chance: float
     until_s: float | None = None
+    reuses: bool = False
 
 
 NAMES: dict[str, str] = {
@@ -115,6 +117,9 @@ def after_failure(error: NemoWatchError, at: Situation) -> Verdict:
     """
     if isinstance(error, CloudError):
         return _after_cloud(error, at)
+    if isinstance(error, ConfigError):
+        # A token file that is gone or unreadable: given by the operator, so everything waits for the operator.
+        return Hold("token", _sentence(error), CREDITS_LOOK_S, account=True)
     if isinstance(error, FolderError):
         return Hold(error.code, _sentence(error), FOLDER_LOOK_S)
     if isinstance(error, DropperError):
@@ -135,10 +140,12 @@ def _after_cloud(error: CloudError, at: Situation) -> Verdict:
     if code == "2001":
         return Hold("credits", _sentence(error), CREDITS_LOOK_S, account=True, link=error.link)
     if code == "1002":
-        if at.paid == "no":
+        if at.paid == "no" and not at.reuses and at.failing_s < at.give_up_after_s:
             return Again(0.0 if at.attempts == 0 else backoff_s(at.attempts, at.chance), _sentence(error), anew=True)
-        action = "Run `nemo-watch retry JOB --fresh` to pay for the edit again; it is never done by itself."
+        action = "Change the instruction and put the clip back to pay for a new edit; it is never done by itself."
         return Reject(_failure(error, at, action=action))
+    if code in ("409", "429") and at.failing_s >= at.give_up_after_s:
+        return Reject(_failure(error, at))
     if code == "409":
         return Again(BUSY_S, "The session is still busy with a turn; it is looked at again.")
     if code == "429":
@@ -181,8 +188,8 @@ def edit_no_effect(step: str, job_id: str) -> Failure:
     return Failure(
         code="edit_no_effect",
         message="The edit message was sent, but neither an answer nor a change of the session was found afterwards.",
-        action=f"Put the file back into the inbox to look at the session once more, or run "
-        f"`nemo-watch retry {job_id} --from edit` to send the message again (it may be charged again).",
+        action=f"Put the file back into the inbox to look at the session of job {job_id} once more. To have it edited "
+        "anew, which may be charged again, change the instruction and put it back.",
         paid="unknown",
         step=step,
     )
@@ -193,7 +200,7 @@ def no_edit_made(step: str, answer: str) -> Failure:
     return Failure(
         code="no_edit_made",
         message=f"The editor answered without changing anything: {answer}" if answer else "The editor changed nothing.",
-        action="Answer it or say it differently in NAME.refine.txt beside the place of the clip; the session is kept.",
+        action="Say it differently in the instruction file, then put it and the clip back into the inbox.",
         paid="no",
         step=step,
     )

@@ -20,9 +20,10 @@ from nemo_watch import media, skills
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.pictures import safe
 from nemo_watch.config import Config
-from nemo_watch.daemon import build_client, is_running, refuse_bad_layout
-from nemo_watch.errors import CloudError, ConfigError, MediaToolError
+from nemo_watch.daemon import LEDGER_NAME, build_client, is_running, refuse_bad_layout
+from nemo_watch.errors import CloudError, ConfigError, LedgerError, MediaToolError
 from nemo_watch.folders import TEMP_PREFIX
+from nemo_watch.ledger import Ledger
 
 CLIP_CREDITS = 50
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -45,7 +46,10 @@ def run_check(config_path: str | None, *, as_json: bool) -> int:
         Finding("config", "good", config.source or "no file, the defaults"),
         *_layout(config),
         *_folders(config),
-        _disk("state", config.state.path),
+        _writable("state", config.state.path, must_write=True),
+        _writable("spool", config.state.spool, must_write=True),
+        _disk("disk", config.state.spool),
+        *_ledger(os.path.join(config.state.path, LEDGER_NAME)),
         _tool(),
         *asyncio.run(_backend(config)),
     ]
@@ -121,6 +125,16 @@ def _disk(what: str, path: str) -> Finding:
     if free < LEAST_FREE_BYTES:
         return Finding(what, "note", found, "Results are downloaded there first: make room for a few of them.")
     return Finding(what, "good", found)
+
+
+def _ledger(path: str) -> list[Finding]:
+    if not os.path.exists(path):
+        return [Finding("ledger", "good", "none yet, it is made at the first start")]
+    try:
+        asyncio.run(Ledger(path, create=False).close())
+    except LedgerError as error:
+        return [Finding("ledger", "bad", error.message, error.hint)]
+    return [Finding("ledger", "good", path)]
 
 
 def _tool() -> Finding:

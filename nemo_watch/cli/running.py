@@ -63,13 +63,14 @@ async def _run(daemon: Daemon, *, once: bool, console: Console | None) -> int:
             if task.done() and not task.cancelled():
                 task.result()
         outcome = work.result() if work is not None and work.done() and not work.cancelled() else None
+    if outcome is None:
+        # Stopped by a signal: that is how `run` ends, but `--once` was not done yet.
+        return EXIT_WAITING if once else EXIT_GOOD
     return exit_code(outcome)
 
 
-def exit_code(outcome: Outcome | None) -> int:
+def exit_code(outcome: Outcome) -> int:
     """Turn what `--once` came to into an exit code."""
-    if outcome is None:
-        return EXIT_GOOD
     if outcome.rejected:
         return EXIT_FOUND
     return EXIT_WAITING if outcome.waiting else EXIT_GOOD

@@ -6,6 +6,7 @@ Touches: the config file and the folders it makes; never anything that is there 
 from __future__ import annotations
 
 import os
+import shlex
 
 import tomli_w
 from rich.console import Console
@@ -65,6 +66,6 @@ def run_init(config_path: str | None, folder: str, *, sandbox: bool) -> int:
             console.print(f"The folder {safe(os.path.join(home, name))} cannot be made: {error.strerror}.")
             return EXIT_FOUND
         console.print(f"{name:8} {safe(os.path.join(home, name))}: {WORDS[name]}")
-    start = "nemo-watch run" + (f" --config {target}" if config_path else "")
+    start = "nemo-watch run" + (f" --config {shlex.quote(target)}" if config_path else "")
     console.print(f"\nStart it with: [bold]{safe(start)}[/bold]")
     return EXIT_GOOD

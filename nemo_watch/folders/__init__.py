@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nemo_watch.errors import FolderError
-from nemo_watch.folders.names import free_name, split
+from nemo_watch.folders.names import free_name, free_names, split
 from nemo_watch.folders.reading import (
     CHUNK_BYTES,
     fingerprint,
@@ -39,12 +39,13 @@ __all__ = [
     "delete_original",
     "fingerprint",
     "hash_file",
+    "is_content",
     "is_unchanged",
     "last_part",
     "make_folder",
     "move_original",
     "opened",
-    "plan_move",
+    "plan_moves",
     "plan_name",
     "publish",
     "read_small",
@@ -97,10 +98,32 @@ def plan_name(root: str, folder: str, stem: str, suffix: str, *, also_taken: Seq
         return os.path.join(place, free_name(stem, suffix, [*os.listdir(place), *also_taken]))
 
 
-def plan_move(places: Places, target_root: str, rel: str) -> Plan:
-    """Choose where an original goes, under its own name if that is free. Raises: FolderError."""
-    folder, stem, suffix = split(rel)
-    return Plan(os.path.join(places.inbox, rel), plan_name(target_root, folder, stem, suffix))
+def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Plan]:
+    """Choose where an original and what belongs to it go: under their own names, or all with the same number.
+
+    A clip that becomes `clip-2.mp4` has its instruction beside it as `clip-2.txt`, so that they are a pair again when
+    they are put back. The first of `rels` is the clip. Raises: FolderError. Effects: makes folders.
+    """
+    _folder, stem, _suffix = split(rels[0])
+    plans, alone = [], []
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for rel in rels:
+        folder, name = os.path.split(rel)
+        if name.startswith(stem):
+            groups.setdefault(folder, []).append((rel, name[len(stem) :]))
+        else:
+            alone.append(rel)
+    for folder, members in groups.items():
+        place = os.path.join(target_root, folder) if folder else target_root
+        with _folder_errors(target_root):
+            os.makedirs(place, exist_ok=True)
+            names = free_names(stem, [suffix for _rel, suffix in members], os.listdir(place))
+        pairs = zip(members, names, strict=True)
+        plans += [Plan(os.path.join(places.inbox, rel), os.path.join(place, name)) for (rel, _s), name in pairs]
+    for rel in alone:
+        folder, own_stem, suffix = split(rel)
+        plans.append(Plan(os.path.join(places.inbox, rel), plan_name(target_root, folder, own_stem, suffix)))
+    return plans
 
 
 # ---------------------------------------------------------------- acting
@@ -115,7 +138,7 @@ def publish(plan: Plan, job_id: str) -> bool:
     folder = os.path.dirname(plan.target)
     with _folder_errors(folder):
         if os.path.lexists(plan.target):
-            return _is_content(plan.target, plan.sha256)
+            return is_content(plan.target, plan.sha256)
         temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
         _copy(plan.source, temp, plan.sha256)
         if not _rename_new(temp, plan.target):
@@ -133,7 +156,7 @@ def write_new(target: str, content: bytes, job_id: str) -> bool:
     folder = os.path.dirname(target)
     with _folder_errors(folder):
         if os.path.lexists(target):
-            return _is_content(target, hashlib.sha256(content).hexdigest())
+            return is_content(target, hashlib.sha256(content).hexdigest())
         temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with os.fdopen(fd, "wb") as out:
@@ -150,7 +173,7 @@ def write_new(target: str, content: bytes, job_id: str) -> bool:
 def remove_own(path: str, content: bytes) -> None:
     """Remove a small file of ours, if it still is what we wrote. Raises: FolderError. Repeat: safe."""
     with _folder_errors(os.path.dirname(path)):
-        if os.path.lexists(path) and _is_content(path, hashlib.sha256(content).hexdigest()):
+        if os.path.lexists(path) and is_content(path, hashlib.sha256(content).hexdigest()):
             os.unlink(path)
 
 
@@ -185,6 +208,7 @@ def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
     is_link = stat.S_ISLNK(found.st_mode)
     if not (is_link or stat.S_ISREG(found.st_mode)) or stamp_of(found) != stamp:
         return "changed"
+    _refuse_read_only(os.path.dirname(plan.source))
     with _folder_errors(folder):
         if is_link and os.lstat(folder).st_dev != found.st_dev:
             return _move_link_across(plan)
@@ -206,6 +230,16 @@ def move_original(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
         return _move_across(plan, stamp, job_id)
 
 
+def _refuse_read_only(folder: str) -> None:
+    """Say it before anything is copied, and name the folder that is meant, if nothing can be taken out of it."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FolderError(
+            f"Files cannot be taken out of {folder}: it is read-only, or the daemon's user may not write there.",
+            code="inbox_unavailable",
+            hint='Give the daemon\'s user the right to write there, or set originals = "keep" for this inbox.',
+        )
+
+
 def _move_link_across(plan: Plan) -> MoveResult:
     try:
         os.symlink(os.readlink(plan.source), plan.target)
@@ -225,13 +259,14 @@ def _move_across(plan: Plan, stamp: FileStamp, job_id: str) -> MoveResult:
             return "changed"
         digest = hash_descriptor(source_fd)
         if os.path.lexists(plan.target):
-            if not _is_content(plan.target, digest):
+            if not is_content(plan.target, digest):
                 return "taken"
         else:
             temp = os.path.join(folder, f"{TEMP_PREFIX}{job_id}.tmp")
             _copy(plan.source, temp, digest)
-            os.utime(temp, ns=(found.st_atime_ns, found.st_mtime_ns))
-            os.chmod(temp, stat.S_IMODE(found.st_mode))
+            with contextlib.suppress(PermissionError, NotImplementedError):  # file systems without modes or owners
+                os.utime(temp, ns=(found.st_atime_ns, found.st_mtime_ns))
+                os.chmod(temp, stat.S_IMODE(found.st_mode))
             if not _rename_new(temp, plan.target):
                 os.unlink(temp)
                 return "taken"
@@ -252,6 +287,7 @@ def delete_original(root: str, ref: FileRef) -> MoveResult:
         return "gone"
     if not is_unchanged(root, ref):
         return "changed"
+    _refuse_read_only(os.path.dirname(path))
     with _folder_errors(os.path.dirname(path)):
         os.unlink(path)
     return "moved"
@@ -297,8 +333,12 @@ def _copy(source: str, temp: str, sha256: str) -> None:
         os.close(source_fd)
 
 
-def _is_content(path: str, sha256: str) -> bool:
-    found = os.stat(path, follow_symlinks=False)
+def is_content(path: str, sha256: str) -> bool:
+    """Tell whether a regular file with this content lies there. Raises: OSError other than its absence."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
     return stat.S_ISREG(found.st_mode) and hash_file(path) == sha256
 
 

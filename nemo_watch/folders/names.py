@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_BYTES = 255
 """The longest file name of the usual file systems, in bytes."""
@@ -27,15 +27,22 @@ def free_name(stem: str, suffix: str, taken: Iterable[str]) -> str:
 
     `suffix` is kept whole, so ".report.toml" stays recognisable. `taken` are names as listed in the folder.
     """
+    return free_names(stem, [suffix], taken)[0]
+
+
+def free_names(stem: str, suffixes: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Find names that are free together: the same number, if any, for all suffixes of one stem."""
     keys = {key(name) for name in taken}
     if stem.split(".")[0].casefold() in RESERVED:
         stem += "_"
     number = 1
     while True:
-        ending = suffix if number == 1 else f"-{number}{suffix}"
-        name = cut(stem, LONGEST_BYTES - len(encode(ending))) + ending
-        if key(name) not in keys:
-            return name
+        mark = "" if number == 1 else f"-{number}"
+        longest = max(len(encode(mark + suffix)) for suffix in suffixes)
+        short = cut(stem, LONGEST_BYTES - longest)
+        names = [short + mark + suffix for suffix in suffixes]
+        if not any(key(name) in keys for name in names):
+            return names
         number += 1
 
 

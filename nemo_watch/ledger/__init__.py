@@ -151,8 +151,10 @@ class Ledger:
         """Remember that an open job's file now lies elsewhere (it was renamed before it was read). Repeat: safe."""
 
         def work(c: Connection) -> None:
-            values = {"inbox": inbox, "rel": os.fsencode(clip.rel), "stamp": pack_stamp(clip.stamp)}
-            c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(updated_at=to_ms(_now()), **values))
+            values: dict[str, Any] = {"inbox": inbox, "rel": os.fsencode(clip.rel), "stamp": pack_stamp(clip.stamp)}
+            here = JOBS.update().where(JOBS.c.job_id == job_id)
+            c.execute(here.values(updated_at=to_ms(_now()), **values))
+            c.execute(here.where(JOBS.c.reason == "inbox_unknown").values(next_try_at=to_ms(_now())))
             _know_file(c, inbox, clip, job_id)
 
         await self._run(work)
@@ -335,14 +337,21 @@ class Ledger:
         await self._run(lambda c: c.execute(FILES.delete().where(*where)) and None)
 
     async def hold(self, reason: str, sentence: str, link: str, look_at: datetime | None) -> None:
-        """Write that paid work stands still for this reason; the first moment is kept. Repeat: safe."""
+        """Write that paid work stands still for this reason; the first moments of a hold are kept. Repeat: safe."""
 
         def work(c: Connection) -> None:
-            values = {"sentence": sentence, "link": link, "look_at": to_ms(look_at)}
+            values = {"sentence": sentence, "link": link}
             if c.execute(HOLDS.update().where(HOLDS.c.reason == reason).values(values)).rowcount == 0:
-                c.execute(HOLDS.insert().values(reason=reason, since_at=to_ms(_now()), **values))
+                moments = {"since_at": to_ms(_now()), "look_at": to_ms(look_at)}
+                c.execute(HOLDS.insert().values(reason=reason, **moments, **values))
 
         await self._run(work)
+
+    async def looked(self, reason: str, look_at: datetime) -> None:
+        """Write that a hold's cause is still there, and when it is looked at next. Repeat: safe."""
+        await self._run(
+            lambda c: c.execute(HOLDS.update().where(HOLDS.c.reason == reason).values(look_at=to_ms(look_at))) and None
+        )
 
     async def lift(self, reason: str) -> None:
         """Write that paid work goes on, and make the jobs held for this reason due. Repeat: safe."""

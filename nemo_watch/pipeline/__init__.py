@@ -30,6 +30,9 @@ from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 __all__ = ["House", "InboxRules", "Patience", "Progress", "accept", "run_job"]
 
 
+UNKNOWN_INBOX = "inbox_unknown"
+
+
 async def accept(house: House, drop: Drop) -> None:
     """Turn a whole file with a settled instruction into a job in the ledger.
 
@@ -52,6 +55,12 @@ async def run_job(house: House, job: Job) -> None:
 
     Raises: LedgerError, and whatever is a bug. Effects: paid calls, each behind its fence. Repeat: safe.
     """
+    if job.inbox not in house.inboxes:
+        sentence = (
+            f'The config knows no inbox "{job.inbox}" any more; name it again, or drop the file into another one.'
+        )
+        await house.ledger.update(job.job_id, state="held", reason=UNKNOWN_INBOX, sentence=sentence, next_try_at=None)
+        return
     await house.ledger.update(job.job_id, active=True, state="ready", reason="", sentence="", next_try_at=None)
     watched = False
     try:
@@ -77,7 +86,7 @@ async def run_job(house: House, job: Job) -> None:
 async def _whole_way(house: House, job: Job) -> None:
     if job.reuses:
         source = await reused_source(house, job)
-        if await take_over(house, job, source):
+        if await take_over(house, job):
             return
         session, draft = source.session, source.draft
     else:
@@ -112,6 +121,7 @@ async def _after(house: House, job: Job, error: NemoWatchError) -> None:
             failing_s=(now() - first_failed_at).total_seconds(),
             give_up_after_s=house.patience.give_up_after_s,
             chance=chance(),
+            reuses=bool(job.reuses),
             until_s=None if until is None else max(0.0, (until - now()).total_seconds()),
         ),
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 from nemo_watch import folders, routing, sidecar
-from nemo_watch.errors import MediaError, SidecarError
+from nemo_watch.errors import FolderError, MediaError, SidecarError
 from nemo_watch.folders.names import split
 from nemo_watch.model import Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
 from nemo_watch.pipeline.house import House, InboxRules, log, now
@@ -117,6 +118,21 @@ def _bare_work(rules: InboxRules, drop: Drop) -> Work:
     )
 
 
+async def _remove_old_report(house: House, job: Job, drop: Drop) -> None:
+    """Remove the error report of a job that goes on, where we wrote it and where it was put back with its file."""
+    step = await house.ledger.step(job.job_id, "reject")
+    if step is None or not step.data["report"]:
+        return
+    target, content = step.data["report_target"], step.data["report"].encode()
+    rules = house.inboxes[drop.inbox]
+    folder = os.path.dirname(os.path.join(rules.places.inbox, drop.clip.rel))
+    for path in (target, os.path.join(folder, os.path.basename(target))):
+        try:
+            await rules.call(folders.remove_own, path, content)
+        except FolderError as error:
+            log.info("report.left", path=path, why=error.message)
+
+
 async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure) -> Job:
     """Enter a drop that can only be rejected: its identity is the file, as its content may not be readable."""
     stamp = drop.clip.stamp
@@ -125,6 +141,7 @@ async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure)
     job = _job(drop, work, edit_id, f"{edit_id}-1", "", failure=failure)
     known = await house.ledger.enter(job)
     if known.state not in ("ready", "waiting", "held"):
+        await _remove_old_report(house, known, drop)
         await house.ledger.reopen(job.job_id, drop.inbox, drop.clip, work, failure)
     return job
 
@@ -137,6 +154,7 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
         return await house.ledger.enter(fresh)
     paying = runs[-1]
     if paying.state in ("rejected", "cancelled"):
+        await _remove_old_report(house, paying, drop)
         await house.ledger.reopen(paying.job_id, drop.inbox, drop.clip, work)
         return replace(fresh, job_id=paying.job_id)
     if paying.state != "delivered":

@@ -72,6 +72,10 @@ async def _see_that_nothing_changed(house: House, job: Job) -> None:
             there = await rules.call(os.path.lexists, os.path.join(root, ref.rel))
             code, what = ("changed", "was changed") if there else ("gone", "was removed")
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=code)
+    own = house.own_sidecar(job.inbox, job.clip.rel)
+    used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None
+    if own is not None and own.rel != used:
+        raise MediaError(f"{folders.last_part(own.rel)} came before anything was paid.", code="changed")
 
 
 # ---------------------------------------------------------------- uploads
@@ -96,7 +100,7 @@ async def _upload(house: House, job: Job, session: Session, name: str, ref: File
     rules = house.rules(job)
     filename = folders.last_part(ref.rel)
     started = await house.ledger.step(job.job_id, name)
-    if started is not None and await _arrived(house, job, session, filename):
+    if started is not None and await _arrived(house, job, session, name, filename):
         await house.done(job, name, {"filename": filename, "adopted": True})
         return
     await house.ledger.intend(job.job_id, name, house.token, {"filename": filename})
@@ -138,10 +142,13 @@ def _hold_open(root: str, ref: FileRef) -> _OpenFile:
         return _OpenFile(os.dup(fd))
 
 
-async def _arrived(house: House, job: Job, session: Session, filename: str) -> bool:
-    """After a doubt: is the asset already in the session? Source: contract.md 5, Retry."""
+async def _arrived(house: House, job: Job, session: Session, name: str, filename: str) -> bool:
+    """After a doubt: is the asset already in the session, beside others of its name? Source: contract.md 5, Retry."""
     state = await house.client.state(session.session_id, house.skill(job))
-    return any(isinstance(info, dict) and info.get("filename") == filename for info in state.video_infos)
+    there = sum(isinstance(info, dict) and info.get("filename") == filename for info in state.video_infos)
+    uploads = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("upload-") and s.name != name]
+    done = [s for s in uploads if s.state == "done" and s.data.get("filename") == filename]
+    return there > len(done)
 
 
 # ---------------------------------------------------------------- edit messages
@@ -165,9 +172,14 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
         before = await house.client.state(session.session_id, house.skill(job))
         if house.stopping:
             raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
-        turn = await _say(house, job, session, name, message, before)
-        if turn is not None and await _settled(house, job, session, name, before, turn):
-            return
+        # The call counts as in flight until its answer is recorded: stopping waits for that.
+        house.paying.add(job.job_id)
+        try:
+            turn = await _say(house, job, session, name, message, before)
+            if turn is not None and await _settled(house, job, session, name, before, turn):
+                return
+        finally:
+            house.paying.discard(job.job_id)
         step = await house.ledger.step(job.job_id, name)
         if step is None:
             raise RuntimeError(f"the fence of {name} of {job.job_id} is gone")
@@ -177,7 +189,6 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
 async def _say(house: House, job: Job, session: Session, name: str, message: str, before: SessionState) -> Turn | None:
     """Raise the fence and send; None if nobody can say whether the message was accepted."""
     house.show(job, name, detail=message)
-    house.paying.add(job.job_id)
     house.paid_calls += 1
     house.own_calls[job.job_id] += 1
     try:
@@ -196,8 +207,6 @@ async def _say(house: House, job: Job, session: Session, name: str, message: str
             raise
         log.warning("edit.doubt", job=job.job_id, step=name, why=error.message)
         return None
-    finally:
-        house.paying.discard(job.job_id)
     if not turn.ended:
         log.warning("edit.doubt", job=job.job_id, step=name, why="The stream broke off.")
         return None

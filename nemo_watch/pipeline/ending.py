@@ -44,12 +44,12 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
         if not taken:
             break
         # Somebody else's file took a name since it was chosen: choose again for what is not there yet.
-        plan = await _plan_delivery(house, job, session, draft)
+        plan = await _plan_delivery(house, job, session, draft, before=plan)
     await house.done(job, name, plan)
     log.info("job.delivered", job=job.job_id, file=job.clip.rel, result=plan["files"][0]["target"])
 
 
-async def _plan_delivery(house: House, job: Job, session: Session, draft: Json) -> Json:
+async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, *, before: Json | None = None) -> Json:
     rules = house.rules(job)
     folder, stem, _suffix = split(job.clip.rel)
     files: list[Json] = []
@@ -58,14 +58,18 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json) 
     for number, export in enumerate(job.work.exports, start=1):
         made = await house.recorded(job, f"download-{number}") or {}
         rendered = await house.recorded(job, f"render-{number}") or {}
-        target = await rules.call(
-            folders.plan_name,
-            rules.places.outbox,
-            folder,
-            export.name or stem,
-            f".{export.format}",
-            also_taken=[os.path.basename(one["target"]) for one in files],
-        )
+        published = before["files"][number - 1] if before is not None else None
+        if published is not None and await rules.call(folders.is_content, published["target"], published["sha256"]):
+            target = published["target"]
+        else:
+            target = await rules.call(
+                folders.plan_name,
+                rules.places.outbox,
+                folder,
+                export.name or stem,
+                f".{export.format}",
+                also_taken=[os.path.basename(one["target"]) for one in files],
+            )
         files.append({"source": made["path"], "target": target, "sha256": made["sha256"]})
         render_ids.append(rendered["render_id"])
         delivered.append(
@@ -164,8 +168,9 @@ async def _plan_leaving(house: House, job: Job, root: str, failure: Failure | No
     rules = house.rules(job)
     plan: Json = {"moves": [], "report": "", "report_target": ""}
     if job.work.originals != "keep":
-        for ref in await _leaving(house, job):
-            move = await rules.call(folders.plan_move, rules.places, root, ref.rel)
+        leaving = {os.path.join(rules.places.inbox, ref.rel): ref for ref in await _leaving(house, job)}
+        for move in await rules.call(folders.plan_moves, rules.places, root, [ref.rel for ref in leaving.values()]):
+            ref = leaving[move.source]
             plan["moves"].append({"rel": ref.rel, "stamp": pack_stamp(ref.stamp), "target": move.target})
     if failure is not None:
         folder, stem, suffix = split(job.clip.rel)

@@ -20,6 +20,12 @@ from nemo_watch.pipeline.house import House, StepAsideError, log, now
 MOST_RENDERS = 2
 """One render, and one more if it fails, is forgotten by the backend, or gives a damaged file."""
 
+LAST_BAD = 2
+"""So many damaged downloads of one render are fetched again: by its URL, then by the fallback."""
+
+PATIENT_TRIES = 2
+"""So often a URL that does not answer is tried before the fallback."""
+
 EMPTY_COMPLETIONS = 3
 """How often a finished render without a URL is asked for again before the fallback is used (contract.md 8.2)."""
 
@@ -165,6 +171,12 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
         info = await house.verify(part, made["duration_s"] or None, made["size_bytes"] or None)
     except MediaError as error:
         return await _bad_bytes(house, job, name, rendering, made, part, error)
+    except CloudError as error:
+        if error.status not in (404, 410):
+            raise
+        # Neither address has it any more: the kept draft is made into a file once more, which is free.
+        gone = MediaError("the backend does not have it any more.", code="download_corrupt")
+        return await _bad_bytes(house, job, name, rendering, {**made, "bad": LAST_BAD}, part, gone)
     await rules.call(folders.take_name, part, path)
     digest = await rules.call(folders.hash_file, path)
     size_bytes = os.path.getsize(path)
@@ -181,7 +193,8 @@ async def _fetch(house: House, job: Job, made: Json, part: str, on_progress: Cal
             await house.client.download(made["url"], part, on_progress=on_progress)
             return
         except CloudError as error:
-            if not 400 <= error.status < 500:
+            # A host that stays silent or broken may be gone for good: then the backend's own route is asked, too.
+            if not 400 <= error.status < 500 and job.attempts < PATIENT_TRIES:
                 raise
             log.warning("download.fallback", job=job.job_id, why=error.message)
     await house.client.download_fallback(made["render_id"], part, house.skill(job), on_progress=on_progress)
@@ -196,7 +209,7 @@ async def _bad_bytes(
     bad = made["bad"] + 1
     made = {**made, "bad": bad}
     log.warning("download.bad", job=job.job_id, step=name, times=bad, why=error.message)
-    if bad < 3:
+    if bad <= LAST_BAD:
         await house.ledger.done(job.job_id, rendering, house.token, made)
         raise StepAsideError(0.0, "retry", f"The result came damaged ({error.message}); it is fetched again.")
     if len(made["ids"]) >= MOST_RENDERS:

@@ -21,7 +21,7 @@ from nemo_watch.client import Client
 from nemo_watch.folders import Places
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
-from nemo_watch.model import Duplicates, Job, Json, Originals, SkillHeaders
+from nemo_watch.model import Duplicates, FileRef, Job, Json, Originals, SkillHeaders
 from nemo_watch.policy import Paid
 
 P = ParamSpec("P")
@@ -98,7 +98,8 @@ class House:
 
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
     `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
-    the inbox other than `but`, not a job yet, is paired with the file `rel`. `entering` lets one drop after the other
+    the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is
+    a clip's own sidecar as the intake sees it now. `entering` lets one drop after the other
     ask whether its work is known, `leaving` one job after the other plan which files go with it. `paying`
     are the jobs with a paid call in flight, `own_calls` counts each
     job's paid calls in this process, `paid_calls` all of them.
@@ -116,6 +117,7 @@ class House:
     on_release: Callable[[str, str], None]
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]
+    own_sidecar: Callable[[str, str], FileRef | None]
     patience: Patience = field(default_factory=Patience)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     entering: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -5,7 +5,6 @@ Touches: the outbox (looking), the ledger.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from nemo_watch import folders
@@ -47,19 +46,25 @@ async def reused_source(house: House, job: Job) -> Source:
     return Source(paying, Session(session["session_id"], session["task_id"], session["user_id"]), draft["draft"])
 
 
-async def take_over(house: House, job: Job, source: Source) -> bool:
+async def take_over(house: House, job: Job) -> bool:
     """If the result already lies in the outbox under the name this drop would get, archive the drop; else False."""
-    delivered = await house.recorded(source.job, "deliver")
-    if delivered is None or job.work.exports != source.job.work.exports:
-        return False
-    if (job.inbox, _result_stem(job)) != (source.job.inbox, _result_stem(source.job)):
-        return False
+    for other in await house.ledger.jobs_of_edit(job.edit_id):
+        delivered = await house.recorded(other, "deliver")
+        same_name = (other.inbox, _result_stem(other)) == (job.inbox, _result_stem(job))
+        if delivered is None or other.job_id == job.job_id or not same_name or other.work.exports != job.work.exports:
+            continue
+        if await _all_there(house, job, delivered):
+            log.info("job.known", job=job.job_id, file=job.clip.rel, result=delivered["files"][0]["target"])
+            await archive(house, job)
+            return True
+    return False
+
+
+async def _all_there(house: House, job: Job, delivered: Json) -> bool:
+    rules = house.rules(job)
     for one in delivered["files"]:
-        there = await house.rules(job).call(os.path.exists, one["target"])
-        if not there or await house.rules(job).call(folders.hash_file, one["target"]) != one["sha256"]:
+        if not await rules.call(folders.is_content, one["target"], one["sha256"]):
             return False
-    log.info("job.known", job=job.job_id, file=job.clip.rel, result=delivered["files"][0]["target"])
-    await archive(house, job)
     return True
 
 
@@ -72,7 +77,7 @@ def _not_kept(job: Job) -> Failure:
     return Failure(
         "1002",
         f"The same work was done before as job {job.reuses}, but neither its result nor its draft is kept any more.",
-        f"Run `nemo-watch retry {job.job_id} --fresh` to pay for the edit again.",
+        "Change the instruction and drop the clip again to pay for a new edit.",
         paid="no",
         step="reuse",
     )

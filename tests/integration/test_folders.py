@@ -139,7 +139,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(places: Places, tmp_path: Path) 
 
 def test_an_original_is_moved_under_its_own_name(places: Places) -> None:
     ref = drop(places, "sub/clip.mp4")
-    plan = folders.plan_move(places, places.archive, ref.rel)
+    plan = folders.plan_moves(places, places.archive, [ref.rel])[0]
     assert folders.move_original(plan, ref.stamp, "job") == "moved"
     assert names(os.path.join(places.archive, "sub")) == ["clip.mp4"]
     assert folders.move_original(plan, ref.stamp, "job") == "gone"
@@ -149,7 +149,7 @@ def test_an_original_is_moved_under_its_own_name(places: Places) -> None:
 def test_a_new_version_stays_where_it_is(places: Places, elsewhere: str, across: bool) -> None:
     ref = drop(places, "clip.mp4")
     drop(places, "clip.mp4", b"a new version")
-    plan = folders.plan_move(places, elsewhere if across else places.archive, ref.rel)
+    plan = folders.plan_moves(places, elsewhere if across else places.archive, [ref.rel])[0]
     assert folders.move_original(plan, ref.stamp, "job") == "changed"
     assert names(places.inbox) == ["clip.mp4"]
     assert not os.path.exists(plan.target)
@@ -161,7 +161,7 @@ def test_a_link_is_moved_as_a_link(places: Places, elsewhere: str, tmp_path: Pat
     path = os.path.join(places.inbox, "clip.mp4")
     os.symlink(tmp_path / "secret", path)
     stamp = folders.stamp_of(os.lstat(path))
-    plan = folders.plan_move(places, elsewhere if across else places.rejects, "clip.mp4")
+    plan = folders.plan_moves(places, elsewhere if across else places.rejects, ["clip.mp4"])[0]
     assert folders.move_original(plan, stamp, "job") == "moved"
     assert os.readlink(plan.target) == str(tmp_path / "secret")
     assert names(places.inbox) == []
@@ -174,7 +174,7 @@ def test_a_move_across_file_systems_keeps_content_time_and_mode(places: Places, 
     os.chmod(path, 0o640)
     os.utime(path, ns=(1, 1_500_000_000_000_000_000))
     ref = FileRef(ref.rel, folders.stamp_of(os.stat(path)))
-    plan = folders.plan_move(places, elsewhere, ref.rel)
+    plan = folders.plan_moves(places, elsewhere, [ref.rel])[0]
     assert folders.move_original(plan, ref.stamp, "job") == "moved"
     found = os.stat(plan.target)
     assert Path(plan.target).read_bytes() == content
@@ -185,7 +185,7 @@ def test_a_move_across_file_systems_keeps_content_time_and_mode(places: Places, 
 
 def test_a_move_across_that_was_killed_after_the_rename_is_finished(places: Places, elsewhere: str) -> None:
     ref = drop(places, "clip.mp4", b"whole")
-    plan = folders.plan_move(places, elsewhere, ref.rel)
+    plan = folders.plan_moves(places, elsewhere, [ref.rel])[0]
     Path(plan.target).write_bytes(b"whole")
     assert folders.move_original(plan, ref.stamp, "job") == "moved"
     assert names(places.inbox) == []
@@ -195,7 +195,7 @@ def test_a_move_across_that_was_killed_after_the_rename_is_finished(places: Plac
 def test_another_file_under_the_planned_name_is_kept(places: Places, elsewhere: str) -> None:
     for root in (places.archive, elsewhere):
         ref = drop(places, "clip.mp4", b"mine")
-        plan = folders.plan_move(places, root, ref.rel)
+        plan = folders.plan_moves(places, root, [ref.rel])[0]
         Path(plan.target).write_bytes(b"theirs")
         assert folders.move_original(plan, ref.stamp, "job") == "taken"
         assert Path(plan.target).read_bytes() == b"theirs"

@@ -107,7 +107,7 @@ def test_a_lost_session_never_pays_again_by_itself(paid: str) -> None:
     verdict = after_failure(refused("1002"), at(paid=paid))
     assert isinstance(verdict, Reject)
     assert verdict.failure.paid == paid
-    assert "--fresh" in verdict.failure.action
+    assert "new edit" in verdict.failure.action
 
 
 def test_rate_limit_waits_as_long_as_it_is_told() -> None:
@@ -143,7 +143,7 @@ def test_every_answer_has_a_verdict(code: str, status: int, paid: str) -> None:
 
 
 def test_endings_tell_what_to_do() -> None:
-    assert "retry job-1 --from edit" in edit_no_effect("edit-1", "job-1").action
+    assert "job-1" in edit_no_effect("edit-1", "job-1").action
     assert edit_no_effect("edit-1", "job-1").paid == "unknown"
     assert "Which part?" in no_edit_made("edit-1", "Which part?").message
     assert name_of("4001") == "File type not supported"
