@@ -114,7 +114,7 @@ def sandbox(
     store: Annotated[
         str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
     ] = "~/.local/state/nemo-watch/sandbox",
-    credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002
+    credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
 ) -> None:
     """Run the embedded backend as a server of its own."""
     from nemo_watch.cli.running import run_sandbox

@@ -61,7 +61,7 @@ def run_check(config_path: str | None, *, as_json: bool) -> int:
 
 
 def _print(findings: list[Finding]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     marks = {"good": "[green]good[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
     for finding in findings:
         console.print(f"{marks[finding.level]}  {safe(finding.what)}: {safe(finding.found)}")
@@ -73,7 +73,8 @@ def _layout(config: Config) -> list[Finding]:
     try:
         refuse_bad_layout(config)
     except ConfigError as error:
-        return [Finding("layout", "bad", problem) for problem in error.problems]
+        mend = "Change it in the config; `nemo-watch run` refuses to start with it."
+        return [Finding("layout", "bad", problem, mend) for problem in error.problems]
     return [Finding("layout", "good", "the folders do not lie inside each other")]
 
 
@@ -96,6 +97,8 @@ def _folders(config: Config) -> list[Finding]:
 
 def _writable(name: str, path: str, *, must_write: bool) -> Finding:
     """Try what the daemon will do: make a file, rename it, remove it."""
+    if os.path.lexists(path) and not os.path.isdir(path):
+        return Finding(name, "bad", f"{path} is not a folder", "Move that file away, or name another folder.")
     place = path
     while not os.path.isdir(place) and os.path.dirname(place) != place:
         place = os.path.dirname(place)  # the daemon makes missing folders itself, if it may

@@ -9,6 +9,7 @@ import asyncio
 import io
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -19,11 +20,17 @@ from nemo_watch import log
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD, EXIT_WAITING
 from nemo_watch.cli.pictures import progress_table
 from nemo_watch.daemon import Daemon, Outcome, stop_on_signals
+from nemo_watch.errors import ConfigError
 
 
 def run_daemon(config_path: str | None, *, once: bool, verbose: bool) -> int:
     """Run until a signal, or with `once` until nothing can go on; return the exit code of product.md 7."""
     config = configuration.load(config_path, os.environ)
+    if config.source is None and not any(os.path.isdir(inbox.path) for inbox in config.inboxes):
+        raise ConfigError(
+            f"There is no config, and the default inbox {config.inboxes[0].path} is not there.",
+            hint="Begin with `nemo-watch init`, or with `nemo-watch init --sandbox` to try it without an account.",
+        )
     console = Console(stderr=True) if sys.stderr.isatty() else None
     stream = AboveTheTable(console) if console is not None else None
     log.configure(stream=stream, json=console is None, level="debug" if verbose else "info")
@@ -51,17 +58,17 @@ async def _run(daemon: Daemon, *, once: bool, console: Console | None) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop.set)
     async with daemon.running():
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(daemon.failed())]
+        failed = asyncio.create_task(daemon.failed())
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait()), failed]
         work = asyncio.create_task(daemon.work_off()) if once else None
         if work is not None:
-            waits.append(work)  # type: ignore[arg-type]
+            waits.append(work)
         show = asyncio.create_task(show_progress(daemon, console)) if console is not None else None
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in [*waits, *([show] if show else [])]:
             task.cancel()
-        for task in waits[1:2]:
-            if task.done() and not task.cancelled():
-                task.result()
+        if failed.done() and not failed.cancelled():
+            failed.result()
         outcome = work.result() if work is not None and work.done() and not work.cancelled() else None
     if outcome is None:
         # Stopped by a signal: that is how `run` ends, but `--once` was not done yet.
@@ -83,7 +90,8 @@ async def show_progress(daemon: Daemon, console: Console) -> None:
         console=console, transient=True, auto_refresh=False, redirect_stderr=False, redirect_stdout=False
     ) as live:
         while True:
-            live.update(progress_table(list(daemon.progress.values())), refresh=True)
+            waits = [(each.rel, each.sentence) for watcher in daemon.watchers.values() for each in watcher.waiting()]
+            live.update(progress_table(list(daemon.progress.values()), waits), refresh=True)
             await asyncio.sleep(0.25)
 
 

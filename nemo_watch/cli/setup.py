@@ -25,15 +25,13 @@ WORDS = {
 
 def write_config(path: str, folder: str, *, sandbox: bool, extra: dict[str, dict[str, object]] | None = None) -> None:
     """Write a small config that names what a person would want to change. Raises: FileExistsError, OSError."""
-    document: dict[str, object] = {
-        "backend": {"url": "sandbox", "render_poll": "1s"} if sandbox else {},
-        **(extra or {}),
-        "inbox": [{"name": "videos", "path": os.path.join(folder, "inbox"), "instruction": ""}],
-    }
-    text = (
-        "# nemo-watch's config. config.example.toml in the project lists every key with its default.\n\n"
-        + tomli_w.dumps({key: value for key, value in document.items() if value})
-    )
+    sections: dict[str, object] = {"backend": {"url": "sandbox", "render_poll": "1s"}} if sandbox else {}
+    text = "# nemo-watch's config. config.example.toml in the project lists every key with its default.\n\n"
+    if sections or extra:
+        text += tomli_w.dumps(sections | (extra or {})) + "\n"
+    # Written as a table of its own, so that a second [[inbox]] can simply be added below.
+    text += "[[inbox]]\n" + tomli_w.dumps({"name": "videos", "path": os.path.join(folder, "inbox"), "instruction": ""})
+    text += '# instruction is for clips without a text file, for example "cut the pauses and add background music"\n'
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "x", encoding="utf-8") as out:
         out.write(text)

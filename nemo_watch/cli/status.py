@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -61,10 +63,15 @@ async def _read(config: Config) -> dict[str, Any]:
             ],
             "working": said.get("working", []) if running else [],
             "jobs": [_row(job) for job in open_jobs],
-            "ended": [_row(job) for job in ended],
+            "ended": [_row(job) | {"results": await _results(ledger, job)} for job in ended],
         }
     finally:
         await ledger.close()
+
+
+async def _results(ledger: Ledger, job: Job) -> list[str]:
+    step = await ledger.step(job.job_id, "deliver")
+    return [printable(one["target"]) for one in step.data["files"]] if step is not None and step.state == "done" else []
 
 
 def _row(job: Job) -> dict[str, Any]:
@@ -86,8 +93,21 @@ def _row(job: Job) -> dict[str, Any]:
     return row
 
 
+def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Draw a table on a terminal; in a pipe a line each, with tabs, that no width cuts."""
+    if not console.is_terminal:
+        console.print(f"{title}:")
+        for row in rows:
+            console.print("\t".join(safe(cell) for cell in row))
+        return
+    table = Table(*heads, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(safe(cell) for cell in row))
+    console.print(table, soft_wrap=False)
+
+
 def _print(picture: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     state = f"running (pid {picture['pid']})" if picture["running"] else "not running"
     console.print(f"nemo-watch is [bold]{state}[/bold], backend {safe(picture['backend'])}")
     for hold in picture["holds"]:
@@ -97,16 +117,19 @@ def _print(picture: dict[str, Any]) -> None:
         for wait in inbox["waiting"]:
             console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
     if picture["jobs"]:
-        table = Table("file", "state", "step", "why", title="open jobs", title_justify="left")
+        rows = []
         for job in picture["jobs"]:
             done = f" {job['progress']:.0f} %" if job["step"].startswith("render") else ""
-            table.add_row(safe(job["file"]), job["state"], step_words(job["step"]) + done, safe(job["why"]))
-        console.print(table)
+            rows.append((job["file"], job["state"], step_words(job["step"]) + done, job["why"]))
+        _table(console, "open jobs", ("file", "state", "step", "why"), rows)
     if picture["ended"]:
-        table = Table("file", "state", "job", "what to do", title="last ended", title_justify="left")
+        rows = []
         for job in picture["ended"]:
-            note = f"{name_of(job['code'])}: {job['action']}" if job["state"] == "rejected" and "code" in job else ""
-            table.add_row(safe(job["file"]), job["state"], job["job"], safe(note))
-        console.print(table)
+            note = ", ".join(job["results"])
+            if job["state"] == "rejected" and "code" in job:
+                note = f"{job['code']} ({name_of(job['code'])}): {job['action']}"
+            when = datetime.fromisoformat(job["updated"]).astimezone().strftime("%m-%d %H:%M")
+            rows.append((job["file"], job["state"], when, note))
+        _table(console, "last ended", ("file", "state", "when", "result, or what to do"), rows)
     if not picture["jobs"] and not picture["ended"]:
         console.print("No jobs yet: drop a video into an inbox.")

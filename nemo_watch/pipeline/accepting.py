@@ -74,7 +74,7 @@ async def _plan_work(rules: InboxRules, drop: Drop, instructions: Instructions) 
     if not routed.messages and not routed.exports:
         raise SidecarError(
             "The instruction only asks for credits or status, there is nothing to do with the clip.",
-            hint="Write what is to be done with the clip; questions go into a file named NAME.ask.txt.",
+            hint="Write what is to be done with it; `nemo-watch check` and `nemo-watch status` answer questions.",
         )
     folder, stem, _suffix = split(drop.clip.rel)
     assets: list[FileRef] = []

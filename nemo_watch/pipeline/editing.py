@@ -148,7 +148,7 @@ async def _arrived(house: House, job: Job, session: Session, name: str, filename
     there = sum(isinstance(info, dict) and info.get("filename") == filename for info in state.video_infos)
     uploads = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("upload-") and s.name != name]
     done = [s for s in uploads if s.state == "done" and s.data.get("filename") == filename]
-    return there > len(done)
+    return bool(there > len(done))
 
 
 # ---------------------------------------------------------------- edit messages

@@ -78,7 +78,8 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, 
     first_stem = split(delivered[0].name)[1]
     report_target = await rules.call(folders.plan_name, rules.places.outbox, folder, first_stem, reports.RESULT_REPORT)
     steps = await house.ledger.steps(job.job_id)
-    edits = [step for step in steps if step.name.startswith("edit-") and step.state == "done"]
+    paid_steps = await house.ledger.steps(job.reuses) if job.reuses else steps
+    edits = [step for step in paid_steps if step.name.startswith("edit-") and step.state == "done"]
     begun = next((step for step in steps if step.name == "session"), None)
     refused = [str(step.data["refused"]) for step in steps if "refused" in step.data]
     report = reports.result_report(

@@ -46,7 +46,7 @@ class InboxThreads:
         self._returned_s = self._clock()
         if self.is_hung:
             self.is_hung = False
-            self._on_change(False)  # noqa: FBT003
+            self._on_change(False)  # noqa: FBT003  # a callback's only argument
         return future.result()
 
     async def close(self, last: Callable[[], object] | None = None) -> None:

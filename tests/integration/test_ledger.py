@@ -25,7 +25,7 @@ def make_job(number: int, *, rel: str | None = None, priority: int = 0, state: s
     ref = FileRef(rel or f"clip{number}.mp4", FileStamp(2**64 - 1, number, 1_700_000_000_123_456_789))
     work = Work(("cut",), (Export(name="x"),), "en", "s", "t", "archive", sidecar=FileRef(STRANGE, ref.stamp))
     moment = START + timedelta(seconds=number)
-    return Job(f"e{number}-1", f"e{number}", "videos", ref, "aa", work, state, priority, moment, moment)  # type: ignore[arg-type]
+    return Job(f"e{number}-1", f"e{number}", "videos", ref, "aa", work, state, priority, moment, moment)  # type: ignore[arg-type]  # a test's keyword arguments
 
 
 @pytest.fixture

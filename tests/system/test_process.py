@@ -143,7 +143,8 @@ def test_the_readme_shows_the_commands_that_are_tested_here() -> None:
     install, test, *rest = readme_commands()
     assert install == "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nemo-watch demo"
     assert test == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
-    assert rest == ["nemo-watch init --sandbox", "nemo-watch check", "nemo-watch run", "nemo-watch status"]
+    commands = ["init --sandbox", "check", "run", "status", "sandbox"]
+    assert rest == [f"nemo-watch {command}" for command in commands]
 
 
 def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -157,7 +158,7 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
             argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
         )
 
-    init, check, daemon, status = readme_commands()[2:]
+    init, check, daemon, status, sandbox = readme_commands()[2:]
     assert run(init).returncode == 0
     assert run(init).returncode == 1, "a config that is there is not overwritten"
     found = run(check)
@@ -168,6 +169,16 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
     assert run(daemon, "--once").returncode == 0
     assert (tmp_path / "nemo-watch" / "outbox" / "talk.mp4").exists()
     assert "delivered" in run(status).stdout
+    config = tmp_path / ".config" / "nemo-watch" / "config.toml"
+    with config.open("a") as out:
+        out.write(f'[[inbox]]\nname = "more"\npath = "{tmp_path}/more/inbox"\n')
+    assert "more: inbox" in run(check).stdout, "a second inbox can be added below"
+    served = [sys.executable, "-u", "-m", "nemo_watch", *shlex.split(sandbox)[1:], "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(served, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert "sandbox at http://127.0.0.1:" in child.stdout.readline()
+        child.terminate()
+        assert child.wait(30) == 0
 
 
 def test_the_readmes_configs_and_sidecars_are_valid(tmp_path: Path) -> None:
@@ -201,3 +212,33 @@ def test_demo_delivers_a_file_that_plays_without_ffmpeg_and_fonts(tmp_path: Path
         assert told.stdout.count(name) >= 2
     path = told.stdout.split("Play it: ")[1].splitlines()[0].strip()
     assert Path(path).stat().st_size > 10_000
+
+
+def test_without_config_and_inbox_it_says_how_to_begin(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    told = subprocess.run(
+        [sys.executable, "-m", "nemo_watch", "run"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 78
+    assert "nemo-watch init" in told.stderr
+
+
+def test_a_missing_inbox_is_no_success_for_once(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    (place.root / "inbox").rmdir()
+    assert place.run("run", "--once").returncode == 75
+
+
+def test_a_state_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    place.state.write_text("a file where a folder should be")
+    for command in (("run",), ("check",)):
+        told = place.run(*command)
+        assert told.returncode == 1
+        assert "Traceback" not in told.stderr
+        assert "state" in told.stderr + told.stdout

@@ -693,7 +693,7 @@ def test_ten_thousand_files_are_judged_only_when_something_happened() -> None:
     assert len(w.inspections) == 10_000
     judged = []
     real = w.intake._judge._judge_clip
-    w.intake._judge._judge_clip = lambda entry, now_s, todo: (judged.append(entry), real(entry, now_s, todo))  # type: ignore[method-assign]
+    w.intake._judge._judge_clip = lambda entry, now_s, todo: (judged.append(entry), real(entry, now_s, todo))  # type: ignore[method-assign]  # counted, then done
     w.put("one.txt")
     w.put("one.mp4")
     w.run(60)

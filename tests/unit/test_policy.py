@@ -31,11 +31,11 @@ def at(**changes: object) -> Situation:
         "give_up_after_s": 86400.0,
         "chance": 0.5,
     }
-    return Situation(**(usual | changes))  # type: ignore[arg-type]
+    return Situation(**(usual | changes))  # type: ignore[arg-type]  # a test's keyword arguments
 
 
 def refused(code: str, status: int = 200, **more: object) -> RefusedError:
-    return RefusedError("It said no.", code=code, hint="Do this.", status=status, refused=True, **more)  # type: ignore[arg-type]
+    return RefusedError("It said no.", code=code, hint="Do this.", status=status, refused=True, **more)  # type: ignore[arg-type]  # a test's keyword arguments
 
 
 HELD = [
