@@ -431,6 +431,9 @@ def test_a_summary_tells_measured_facts_only() -> None:
 def test_the_reply_is_in_the_language_of_the_session() -> None:
     made = told("剪掉停顿，翻译成英文", video(), language="zh-CN")
     assert made.text == "剪掉 4 处停顿，共 5.3 秒；12.0 秒 -> 6.7 秒。 未做：“翻译成英文”（这里没有翻译功能）。"
+    made = told("加点平静的音乐", video(), language="zh-CN")
+    assert "平静的铺底（生成）" in made.text
+    assert track(made.draft, 1)[0]["m"]["name"] == "Calm pad (generated)"
     assert told("剪掉停顿", video(), language="fr").text.startswith("Removed 4 pauses")
 
 

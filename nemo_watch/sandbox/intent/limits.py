@@ -30,7 +30,27 @@ def _limit(pattern: str, why: str, why_zh: str) -> Limit:
     return Limit(re.compile(pattern), why, why_zh)
 
 
+_FORMAT = r"(?:animated )?(?:gifs?|webm|avi|mkv|m4v|wmv|flv|动图)(?![a-z])"
+
 LIMITS: tuple[Limit, ...] = (
+    _limit(
+        rf"\b(?:export|render|save|convert|output|deliver|make|create|download)\w*\b(?:\W+\w+){{0,4}}?\W+{_FORMAT}"
+        r"(?!\W+(?:\w+\W+)?(?:to|into|as)\b)"
+        rf"|\b(?:as|to|into) (?:an? )?{_FORMAT}|^\W*(?:an? )?{_FORMAT}\W*$"
+        rf"|(?:导出|输出|保存|转|存|做|出|生成)[^\n]{{0,6}}?{_FORMAT}",
+        "only mp4 and mov files are made",
+        "这里只生成 mp4 和 mov 文件",
+    ),
+    _limit(
+        r"(?<![\d.])(?!(?:360|480|540|720|1080)p)(?:\d{3}|10\d\d)p(?![a-z])",
+        "the picture is 360, 480, 540, 720 or 1080 high",
+        "画面高度只能是 360、480、540、720 或 1080",
+    ),
+    _limit(
+        r"(?<!\d)\d+\.\d+ ?(?:fps|frames?(?: per second)?|帧)",
+        "frames per second are a whole number here",
+        "这里的帧率只能是整数",
+    ),
     _limit(
         rf"\btranslat\w+(?:{GAP}(?:captions?|subtitles?|text|video|it|audio))?(?:\W+(?:in)?to {_ANY_LANGUAGE})?"
         rf"|\bdub(?:bed|bing)?\b(?:{GAP}{_ANY_LANGUAGE})?|\b(?:in|into) {_LANGUAGE}\b"
@@ -259,6 +279,13 @@ VAGUE_LENGTH = _limit(
     "请写明时长，例如 30 秒精华",
 )
 MUTED = _limit("静音", "the volume of the clip is not changed here yet", "这里还不能调整原片音量")
+RESULT_NAME = _limit(
+    r"^(?:(?:(?:save|export|name|call|rename|render)\b[^\"“'\n]*)?\b(?:as|to|into|named|called|it|this|that|result|file"
+    r"|video|export|output)|(?:命名|保存|导出|導出|另存|存|取名|改名|叫)[为為成叫做])"
+    r"\s*[\"“„«「『《〈＂`'‘][^\n]*$",
+    "the result's name is given by `name` in the instruction file's [[export]]",
+    "成片的名字由指令文件 [[export]] 里的 `name` 给出",
+)
 UNREAD = Limit(re.compile(r"(?!)"), "that is not among the things that can be done here", "这不在这里能做的事情之内")
 NO_TEXT = Limit(
     re.compile(
@@ -273,6 +300,8 @@ NO_TEXT = Limit(
 def limit_of(wish: str) -> Limit:
     """Tell why a wish cannot be fulfilled; `wish` is one that `understand` named as such."""
     low = wish.lower()
+    if RESULT_NAME.pattern.search(low):
+        return RESULT_NAME
     for limit in (*LIMITS, VAGUE_LENGTH, MUTED, NO_TEXT):
         if limit.pattern.search(low):
             return limit

@@ -41,6 +41,14 @@ _FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}\.(?:{_MEDIA})(?![A-Za-z0-9_])", r
 _WHOLE_FILE = re.compile(rf".{{1,200}}\.(?:{_MEDIA})", re.I | re.S)
 _OUTPUT_NAME = re.compile(r"(?:\b(?:as|named|called|into|save|name)|命名为|名为|叫做|保存为|导出为)\s*$", re.I)
 
+_RESULT_NAME = re.compile(
+    r"(?:\b(?:sav|export|nam|call|render|output|download|deliver)\w*\b[^\n,;.\ue000-\uf3ff]{0,60}?"
+    r"\b(?P<word>(?:as|to|into|named|called)\s*)"
+    r"|\b(?:call|name|rename)\s+(?:it|this|that|the (?:result|file|video|export|output))(?:\s+as)?"
+    r"|(?:命名|保存|导出|導出|另存|存|取名|改名)(?:为|為|成|叫)|叫做)\s*$",
+    re.I,
+)
+
 _WORD_NUMBERS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "eighteen": 18, "twenty": 20, "twenty-five": 25,
@@ -59,7 +67,12 @@ _LATIN_PHRASES = (
     (re.compile(r"\bhalf[ -](?:an?[ -])?minute\b", re.I), 30_000),
     (re.compile(r"\b(?:an?[ -])?couple(?: of)? seconds\b", re.I), 2000),
     (re.compile(r"\ba few seconds\b", re.I), 3000),
-    (re.compile(r"\b(?:(?<=first )|(?<=last )|(?<=final )|(?<=opening )|(?<=\ba ))minute\b", re.I), 60_000),
+    (
+        re.compile(
+            r"\b(?:(?<=first )|(?<=last )|(?<=final )|(?<=opening )|(?<=\ba )|(?<=best )|(?<=strongest ))minute\b", re.I
+        ),
+        60_000,
+    ),
     (re.compile(r"\b(?:(?<=first )|(?<=last )|(?<=final ))second\b", re.I), 1000),
 )
 _HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2}
@@ -83,6 +96,12 @@ _RANGE_TEXT = re.compile(
 _SECOND_RANGE = re.compile(r"\bfrom second (\d{1,5}) (?:to|until|till) (?:second )?(\d{1,5})(?!\d)", re.I)
 
 _VERBS_AFTER_AND = "add|cut|put|remove|trim|export|make|then|delete|crop|use|give|include|insert|save|render|keep"
+_NO_TITLE = (
+    "a|an|the|to|in|at|on|for|with|and|or|over|of|that|which|from|please|before|after|card|text|overlay|screen|slide"
+    "|sequence|animation|font|colou?r|bigger|smaller|larger|again|too|now|into|as|by|under|during|above|below|centered"
+    "|centred|then|but|says|saying|reading|reads|is|should|you|it|here|there|throughout|page|effect|music|only|first"
+)
+"""What stands behind "title" and is not its text."""
 _PLAIN_TITLES = (
     re.compile(r"\b(?:title|headline|heading|text overlay|title card)\s*[:=]\s*(?P<t>[^\n,;.!。，；]{1,120})", re.I),
     re.compile(
@@ -90,14 +109,30 @@ _PLAIN_TITLES = (
         re.I,
     ),
     re.compile(
-        r"\b(?:[Tt]itle|[Hh]eadline|[Hh]eading)\s+(?P<t>[A-Z][\w'’-]*(?: (?:(?:of|the|a|an|in|on"
-        r"|for)\b|&|[A-Z0-9][\w'’-]*)){0,10}(?<! for)(?<! in)(?<! on))"
+        rf"\b(?:[Tt]itle|[Hh]eadline|[Hh]eading)\s+(?!(?i:{_NO_TITLE})\b)(?P<t>[A-Z][^\n,;.!?。，；\ue000-\uf3ff]{{0,90}})"
+    ),
+    re.compile(
+        r"\b(?:add|put|show|use|insert|display|write)(?:ing)? the (?:title|headline|heading)\s+"
+        rf"(?!(?:{_NO_TITLE})\b)(?P<t>[a-z0-9][^\n,;.!?。，；\ue000-\uf3ff]{{1,90}})",
+        re.I,
+    ),
+    re.compile(
+        r"(?:加上?|添加|写上|寫上|配上|放上)(?:一?[个個])?(?:[标標][题題]|片名|[题題]目)\s*"
+        r"(?![和与與并並及以在到于放的吧就用是为為叫写寫动動特样樣字栏欄条條卡页頁文持显顯也再])"
+        r"(?P<t>[^\n,;.!?。、，；\s\ue000-\uf3ff]{2,60})"
     ),
     re.compile(r"(?:标题|文字|题目|片名|字样)\s*(?::|为|是|叫|写着|写上|内容为)\s*(?P<t>[^\n,;.!。、，；\s]{1,60})"),
 )
 _PLAIN_TITLE_END = re.compile(
     rf"\s+(?:and\s+(?:{_VERBS_AFTER_AND})\b|(?:for|during)\s+(?:the\s|{D})|(?:at|on|in)\s+the\s+"
-    rf"(?:top|bottom|cent|middle|start|begin|end|upper|lower|first|last)|with\s+(?:music|captions)|{D}|{R})",
+    rf"(?:top|bottom|cent|middle|start|begin|end|upper|lower|first|last)|{D}|{R}"
+    r"|(?:and|with)\s+(?:\w+\s+){0,2}(?:music|captions?|subtitles?|subs|bgm|soundtrack)\b|(?:and\s+)?then\b"
+    r"|(?:for|from|at|after|during)\s+(?:\d|(?:a|one|two|three|four|five|six|seven|eight|nine|ten|half|few)\b"
+    r"(?=[\w ]{0,12}(?:second|minute)))|(?:for|over|during)\s+the\s+(?:first|last|whole|entire|intro|video|clip)\b"
+    r"|(?:to|on|over|in)\s+(?:the|my|this)\s+(?:video|clip|start|end|left|right)\b|throughout\b|please\b"
+    r"|in\s+(?:red|blue|green|yellow|white|black|bold|big|large|gold)\b)"
+    r"|(?:放|显示|顯示|置于|持续|持續|全程|然后|然後|并|並|再|导出|導出|在(?:片|开|開|顶|頂|底|上|下|中|左|右|结|結|最))"
+    r"|[和与與加](?=字幕|背景|音乐|音樂|配乐|配樂)|[,，]",
     re.I,
 )
 
@@ -111,8 +146,22 @@ _FIXED = (
      r"\1 \2 the \3-\4"),
     (re.compile(r"\b(fade[sd]? in) and (?=(?:fade )?out\b)", re.I), rf"\1 {_JOINED_AND} "),
     (re.compile(r"(开头|首|片头)和(结尾|尾|片尾)的?(静音|停顿|空白|沉默)"), r"首尾\3"),
+    (re.compile(r"\bde-?silenc(?:e|ing)\b", re.I), "remove silences"),
     (re.compile(r"首尾的(静音|停顿|空白|沉默)"), r"首尾\1"),
 )  # fmt: skip
+ALL_BUT = re.compile(
+    r"\b(?:(?:everything|anything|nothing)(?: \w+){0,4}?|all(?: of (?:it|them|this))?|(?:whole|entire) \w+) "
+    r"(?:bu\u2060?t|excep\u2060?t(?: for)?|other than|apart from|besides|excluding|save for|outside(?: of)?)"
+    r"(?! (?:not|no|don't|do not|keep|add|cut|remove|trim|leave|make|export|put|then|please|also)\b)\s"
+    r"(?P<x>[^,;.!?\n。，]{1,200}?)"
+    rf"(?=\s+(?:and )?then\b|\s+and (?:{_VERBS_AFTER_AND})\b|[,;.!?\n。，]|$)",
+    re.I,
+)
+"""What is left out of the rest: "everything but the first minute"; a clause with it is one clause."""
+ALL_BUT_ZH = re.compile(
+    r"除了?(?P<x>[^\n，,。；;]{1,24}?)(?:以外|之外|外)?[，,]?\s*"
+    r"(?=(?:的?(?:其他|其它|其余|其餘|剩下|别的|別的|全部|所有|都|全))|[剪删刪去裁切])"
+)
 _FIRST_AND_LAST = (re.compile(rf"\b(first) and (?:the )?(last)\s*({D})", re.I), r"\1 \3 and \2 \3")
 _SEPARATOR = re.compile(
     r"\s*(?P<sep>[,;!?\n。、|•·…]|\.(?!\w)|:(?=\s|$)(?!\s*[\ue000-\ue3ff])|\s[-–—*]+\s|——|"
@@ -121,7 +170,7 @@ _SEPARATOR = re.compile(
     r"(?<!interview)(?<!talk)(?<!call)(?<!meeting)(?<!conversation)(?<!chat)(?<!podcast)(?<!discussion)(?<!start)"
     r"(?<!begin)(?<!end)(?<!along)\s(?=with\b)|"
     r"然后|并且|而且|接着|随后|同时|以及|还有|另外|此外|顺便|之后(?!的)|(?<!合)并(?!排|入)|再(?!来|见)|但是|但|"
-    r"(?<![柔温平缓])和(?![谐平缓])|(?<!参)与(?!众)|最后(?!的|一|几|\d|\s*[\ue400-\uebff]|部分)|且)\s*",
+    r"(?<![柔温平缓\u2060])和(?![谐平缓])|(?<![参\u2060])与(?!众)|最后(?!的|一|几|\d|\s*[\ue400-\uebff]|部分)|且)\s*",
     re.I,
 )
 
@@ -145,6 +194,7 @@ class Passage:
     ranges_ms: list[tuple[int, int]] = field(default_factory=list)
     ratios: list[tuple[int, int]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    result_names: list[str] = field(default_factory=list)
     rest: str = ""
     _written: dict[str, str] = field(default_factory=dict)
 
@@ -198,11 +248,19 @@ def read(text: str) -> Passage:
     for pattern, instead in (*_FIXED, _FIRST_AND_LAST):
         text = pattern.sub(instead, text)
     text = re.sub(r" {2,}", " ", text)
+    text = ALL_BUT_ZH.sub(
+        lambda m: re.sub(r"(?=[和与])", "\u2060", re.sub("[，,]", "", m[0])), ALL_BUT.sub(_joined, text)
+    )
     clauses = _split(text)
     if len(clauses) > MAX_CLAUSES:
         passage.rest = " ".join(c.text for c in clauses[MAX_CLAUSES:]) + passage.rest
     passage.clauses = tuple(clauses[:MAX_CLAUSES])
     return passage
+
+
+def _joined(match: re.Match[str]) -> str:
+    """Keep a phrase in one clause: no word in it separates."""
+    return re.sub(r"\b(an|bu|excep|whil|pl)(d|t|e|us)\b", "\\1\u2060\\2", match[0], flags=re.I)
 
 
 def _set_quotes_aside(passage: Passage, text: str) -> str:
@@ -215,7 +273,12 @@ def _set_quotes_aside(passage: Passage, text: str) -> str:
             continue
         inner = text[at + 1 : end].strip()
         out.append(text[done:at])
-        if _WHOLE_FILE.fullmatch(inner):
+        before = text[max(done, at - 90) : at]
+        if _WHOLE_FILE.fullmatch(inner) and (named := _RESULT_NAME.search(before)):
+            word = named["word"] or ""
+            passage.result_names.append((word or named[0]) + text[at : end + 1])
+            out[-1] = out[-1][: -len(word or named[0])]
+        elif _WHOLE_FILE.fullmatch(inner):
             out.append(passage.keep(_FILE, passage.files, inner, text[at : end + 1]))
         elif inner:
             out.append(passage.keep(_QUOTE, passage.quotes, inner, text[at : end + 1]))
@@ -330,6 +393,9 @@ def _set_times_aside(passage: Passage, text: str) -> str:
     for pattern, ms in _LATIN_PHRASES:
         text = pattern.sub(partial(phrase, ms), text)
     text = _LATIN_SPAN.sub(latin, text)
+    text = re.sub(
+        r"(?<![到至从從在])第(?=[一1]个?(?:分[钟鐘]|秒|小[时時])[钟鐘]?(?!\s*(?:到|至|-|–|—|~|开始|開始)))", "前", text
+    )
     text = _HAN_SPAN.sub(han, text)
     text = _JOINED_SPANS.sub(joined, text)
     return _RANGE_TEXT.sub(time_range, text)

@@ -21,8 +21,9 @@ from nemo_watch.sandbox.intent.ops import (
     Place,
     Summary,
     Title,
+    Trim,
 )
-from nemo_watch.sandbox.intent.passage import Clause, D, Passage, Q, R, read
+from nemo_watch.sandbox.intent.passage import ALL_BUT, ALL_BUT_ZH, Clause, D, Passage, Q, R, read
 from nemo_watch.sandbox.intent.reading import Reading
 from nemo_watch.sandbox.intent.rules import RULES
 
@@ -34,6 +35,7 @@ _ABOUT = tuple(
         rf"\b(?:from|of|in) an? (?:[\w'-]+ |{D} ){{0,3}}?{_SOURCES}",
         rf"\b(?:the|this|that|my|our) {D} ?(?:[\w'-]+ ){{0,3}}?{_SOURCES}",
         rf"[这那](?:个|段|条)?\s*{D}\s*长?的",
+        r"\bin (?:(?:its|their|the) )?(?:full|entire|whole|original) (?:length|duration)\b",
     )
 )
 """What the material is: "from my 20 minute zoom call recording" wishes for nothing."""
@@ -46,6 +48,15 @@ _ADDING_VERBS = re.compile(
     rf"{w.ADD}|\b(?:chang|replac|swap|switch|choos|pick|us|add|mak|extract|pull|read|tell|collect"
     r"|gather|list|print)\w*\b"
 )
+_EXCEPTION = re.compile(
+    r"^\W*(?:except\b(?=.*\w)|not (?:under|in|during|over|at|on|near|for|from|while|when|before|after|behind|between"
+    r"|the (?:ones?|first|last|second|third|final))\b)"
+)
+_WILL = re.compile(
+    r"^\W*(?:i|we)(?:'ll| will|'m going to| am going to|'re going to| are going to) (?:then |just |later |probably )?"
+    r"(?:put|upload|post|share|show|send|publish|play|present|watch|check|e-?mail|use)\b"
+)
+"""What the person means to do with the result is not asked for here."""
 MAX_UNSUPPORTED = 12
 _MAX_WISH_CHARS = 160
 
@@ -73,6 +84,15 @@ def understand(text: str) -> Understood:
     before = Reading(passage, "")
     for clause in passage.clauses:
         reading = _reading(passage, clause, before)
+        exempt = _all_but(passage, reading)
+        if exempt is not None:
+            ops += exempt
+            wishes += [] if exempt else [passage.as_written(clause.text)]
+            before = Reading(passage, "")
+            continue
+        if _is_exception(reading, before):
+            wishes.append(passage.as_written(clause.text))
+            continue
         if ops and isinstance(ops[-1], Title) and changes_title(reading):
             ops[-1] = place_title(reading, ops[-1])
             continue
@@ -90,7 +110,9 @@ def understand(text: str) -> Understood:
             found.append(reading.taken_out)
         for rule in RULES:
             rule(reading)
-        if _done_otherwise(reading):
+        if _WILL.search(reading.low):
+            found = []
+        elif _done_otherwise(reading):
             reading.ops = []
             found = [passage.as_written(clause.text)]
         elif reading.ops:
@@ -105,6 +127,40 @@ def understand(text: str) -> Understood:
         wishes += found
         before = reading
     return _settled(passage, ops, wishes, shades)
+
+
+def _all_but(passage: Passage, reading: Reading) -> list[Op] | None:
+    """Read "remove everything but X" as keeping X: empty if X is no single time, None if it is something else."""
+    low = reading.low
+    match = ALL_BUT.search(low)
+    if match is None:
+        match = ALL_BUT_ZH.search(low)
+        if match is None or not re.search(w.REMOVE_ZH, low[: match.start()] + low[match.end() :]):
+            return None
+        around = low[: match.start()] + low[match.end() :]
+    else:
+        around = low[: match.start()] + low[match.end() :]
+        if "nothing" in match[0]:
+            if not re.search(rf"{w.KEEP}|\b(?:use|show|want|include)\b", around):
+                return None
+        elif not re.search(rf"{w.REMOVE}|{w.REMOVED}", around):
+            return []  # "add music to everything except the intro"
+    kept = Reading(passage, "keep only " + match["x"])
+    trim(kept)
+    left = [x for x in _tokens(kept.rest) if not _known(x) and x != "keep"]
+    unclear = left or _han_left(kept.rest) or re.search(f"{D}|{R}", kept.rest) or re.search(w.NOT_VERB, around)
+    if unclear or len(kept.ops) != 1 or not isinstance(kept.ops[0], Trim) or kept.ops[0].part not in ("keep", "last"):
+        return []
+    return kept.ops
+
+
+def _is_exception(reading: Reading, before: Reading) -> bool:
+    """Tell whether a clause takes something out of what the one before asks for: "not under the intro"."""
+    match = _EXCEPTION.search(reading.low)
+    if match is None or not (before.ops or match[0].strip().startswith("except")):
+        return False
+    unknown = [x for x in _tokens(reading.low) if not _known(x) and x not in ("except", "first", "last")]
+    return bool(unknown or w.SLOTS.search(reading.low) or re.search(r"\b(?:ones?|first|last)\b", reading.low))
 
 
 def _reading(passage: Passage, clause: Clause, before: Reading) -> Reading:
@@ -213,6 +269,11 @@ def _asks_for_something(reading: Reading) -> bool:
         r"|speaker|talk|client|customer|source))(?:'s|'m|'re|'ve)?) (?:is|are|was|were|has|have|had"
         r"|contains?|shows?|features|am|includes|lasts|filmed|shot"
         r"|recorded|made|just)\b(?! to\b)|\W*(?:it's|that's|here's|there's|i'm|we're|i've|we've)\b"
+        r"|\W*(?:nobody|no one|everyone|everybody|people|viewers)\W+(?:really |ever )?"
+        r"(?:wants?|likes?|hates?|loves?|cares?|knows?|thinks?|watch(?:es)?|has|is|are)\b"
+        r"|.*\b(?:is|are|would be) (?:totally |perfectly |quite )?(?:fine|ok|okay|enough|good enough|sufficient)"
+        r"(?: (?:for|with) \w+)?\W*$"
+        r"|[^\n]{0,16}(?:太|很|非常|过于|比较|有点|有些)(?:多|长|久|少|慢|拖沓|啰嗦)了?\W*$"
         r"|^(?:这|那|它|视频|我)[^\n]{0,4}(?:是|有|拍|录)",
         low,
     ):
@@ -280,6 +341,7 @@ def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterabl
         changed = loudness(shade, replace(bed, mood=mood_of(shade.low) or bed.mood))
         kept[kept.index(bed)] = changed
         bed = changed
+    wishes += [passage.as_written(name) for name in passage.result_names]
     if passage.rest.strip():
         wishes.append("…" + passage.as_written(passage.rest)[:60])
     ordered = sorted(kept, key=lambda op: ORDER.index(type(op)))

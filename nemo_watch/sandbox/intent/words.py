@@ -92,6 +92,7 @@ TITLE = (
 TITLE_ZH = r"(?:标题|文字|题目|片名|字样|大字|标语|口号|字幕条|名字|文本)"
 HIGHLIGHT = (
     r"\b(?:highlights?(?: (?:reel|video|clip|version|cut|film))?(?!ed|ing)|teasers?|trailers?|recap|sizzle reel|promo"
+    r"|best[- ]ofs?"
     r"|(?:best|strongest|most (?:exciting|interesting|important)|key|top|greatest) (?:moments?|parts?"
     r"|bits?|scenes?|clips?"
     r"|of)|short(?:er|ened)? (?:version|cut|edit|clip|video)|condensed (?:version|cut|edit)"
@@ -115,7 +116,9 @@ SUMMARY = (
     r"\b(?:meta[- ]?data|summar(?:y|ies)|summari[sz]e|(?:media|video|clip|file"
     r"|technical) (?:info(?:rmation)?|stats|details"
     r"|facts|properties|specs?)|stats|statistics|describe|analy[sz]e|analysis|report|overview"
-    r"|how long (?:is|it is)|tell me about|what(?:'s| is) in)\b"
+    r"|how long (?:is|it is)|tell me about"
+    r"|(?:tell|give|show) me (?:the |its )?(?:length|duration|resolution|fps|frame ?rate|file size|codec)"
+    r"|what(?:'s| is) in)\b"
 )
 SUMMARY_ZH = (
     r"(?:元数据|元信息|摘要|总结|概述|概要|简介|统计|概括|分析|(?:视频|素材|文件|媒体|影片|基本)信息|资讯"
@@ -277,14 +280,14 @@ FILLER = _words(
 )
 DELIVERY = _words(
     "1080p 1440p 2160p 2k 480p 4k 540p 720p 8k aac api approval avc avi back best bitrate boss broadcast channel "
-    "clean client clients codec compressed copy crisp customer customers deliver delivered delivery download "
+    "convert clean client clients codec compressed copy crisp customer customers deliver delivered delivery download "
     "downloadable downloaded draft email end export exported exporting facebook fhd final finished format "
     "formatted fps frame frames full full-hd gif h.264 h264 h265 hand hd hevc hi-res high high-quality high-res "
     "higher highest instagram internet linkedin m4v master max maximum mb media mkv mov mp4 output outputs "
     "platform platforms presentation preview professional publishable quality rate ready render rendered "
     "rendering res resolution rest result results return review save saved second send sent share shared sharing "
     "sharp ship sign-off size small social standard suitable tiktok twitter uhd upload uploading use version "
-    "vimeo web webm website x x264 youtube youtube's"
+    "vimeo web webm website x x264 youtube yt low lowest medium youtube's"
 )
 SOURCE = _words(
     "call class clip conversation course episode file film footage interview lecture material meeting movie "
@@ -297,7 +300,7 @@ _FILLER_ZH = (
     r"|你好|您|你|先|首先|再|然后|最后|最终|也|都|全部|所有|全|"
     r"太长了?|视频|影片|片子|素材|原片|原视频|录像|录屏|采访|访谈|讲座|会议|课程|播客|内容|文件|剪辑"
     r"|编辑|处理|制作|做|进行|完成|自动|直接|帮忙|即可|就行|就好|好|"
-    r"导出|输出|下载|保存|渲染|发给|发送|发|交付|提交|客户|老板|朋友|同事|高清|超清|蓝光|标清|画质"
+    r"甲方|乙方|领导|导出|输出|下载|保存|渲染|发给|发送|发|交付|提交|客户|老板|朋友|同事|高清|超清|蓝光|标清|画质"
     r"|质量|高质量|高|格式|分辨率|帧率|码率|成片|成品|版本|版|最|"
     r"油管|b站|微信|网站|网页|平台|接口|通过|适合|用于|用|以及|和|与|并|或|以|是|有|干净|清晰|专业"
     r"|正式|最好|尽量|随便|出来|出|一份|份|即|及|让|使|它|他"

@@ -266,9 +266,10 @@ def _music(work: _Work, op: Music) -> None:
         src, name = sounds[0].url, sounds[0].filename
     else:
         src, name = f"gen:{op.mood}", MOODS[op.mood].name
+    spoken = name if sounds else say.generated(work.language, op.mood, name)
     board.music(src, name, op.gain, duck=op.duck)
     duck = say.say(work.language, "duck") if op.duck else ""
-    work.tell("music_new" if had else "music", name=name, gain=round(op.gain * 100), duck=duck)
+    work.tell("music_new" if had else "music", name=spoken, gain=round(op.gain * 100), duck=duck)
     work.used("add_music")
 
 

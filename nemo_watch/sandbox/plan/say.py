@@ -150,6 +150,19 @@ def bare_seconds(ms: int) -> str:
     return f"{ms / 1000:.1f}".removesuffix(".0")
 
 
+_MUSIC_ZH = {
+    "warm": "温暖的铺底（生成）",
+    "calm": "平静的铺底（生成）",
+    "upbeat": "轻快的律动（生成）",
+    "cinematic": "电影感的铺底（生成）",
+}
+
+
+def generated(language: Language, mood: str, name: str) -> str:
+    """Name generated music in a sentence; `name` is what the timeline calls it."""
+    return _MUSIC_ZH.get(mood, name) if language == "zh" else name
+
+
 def names(language: Language, assets: Sequence[Asset]) -> str:
     """Name files in a sentence."""
     shown = [asset.filename for asset in assets[:4]]
