@@ -24,6 +24,11 @@ PLACE_MESSAGE = "Put the uploaded clip on the timeline unchanged, in its full le
 Question = Literal["credits", "status"]
 Purpose = Literal["edit", "export", "credits", "status", "courtesy"]
 
+_ANSWERED: dict[Question, str] = {
+    "credits": "The question about credits is answered by the report's account_credits.",
+    "status": "The question about the status is answered by `nemo-watch status`.",
+}
+_OFFERED = ", ".join(f"{height}p" for height in EXPORT_HEIGHTS)
 _TOP = max(EXPORT_HEIGHTS)
 _TOP_FPS = 60
 _QUOTED = re.compile(
@@ -69,8 +74,11 @@ def route(steps: Sequence[str], exports: Sequence[Export]) -> Routed:
     for text in asked:
         wish.read(text)
     wish.fill(_unquoted(message) for message in messages)
-    written = tuple(wish.complete(export) for export in exports)
-    return Routed(tuple(messages), written or tuple(wish.exports), questions, tuple(wish.notes))
+    if asked:
+        messages = [message for message in messages if not words.BARE_EDIT.fullmatch(message)]
+    wanted = tuple(wish.complete(export) for export in exports) or tuple(wish.exports)
+    notes = (*wish.notes, *wish.not_offered(wanted), *(_ANSWERED[question] for question in questions))
+    return Routed(tuple(messages), wanted, questions, notes)
 
 
 # ---------------------------------------------------------------- clauses
@@ -126,6 +134,8 @@ def _clause(start: int, end: int, text: str) -> _Clause:
         return _Clause(start, end, text, purpose)
     if "courtesy" in kinds and kinds <= {"courtesy", "weak"}:
         return _Clause(start, end, text, "courtesy")
+    if "foreign" in kinds and not kinds & {"action", "upload"}:  # "a GIF" alone may be a picture to put in
+        return _Clause(start, end, text, purpose)
     for_export = bool(kinds & {"action", "upload", "option"})
     if for_export and not kinds & {"credits", "status", "ask"}:
         purpose = "export"
@@ -134,7 +144,7 @@ def _clause(start: int, end: int, text: str) -> _Clause:
     elif not for_export and "status" in kinds and "credits" not in kinds:
         purpose = "status"
     is_bare = len(kinds) == 1 and len(text.split()) == 1
-    return _Clause(start, end, text, purpose, has_option="option" in kinds, is_bare=is_bare)
+    return _Clause(start, end, text, purpose, has_option=bool(kinds & {"option", "foreign"}), is_bare=is_bare)
 
 
 # ---------------------------------------------------------------- which of them may go
@@ -243,9 +253,11 @@ class _Wish:
         self.exports: list[Export] = [Export()]
         self.notes: list[str] = []
         self._set: set[str] = set()
+        self._foreign: list[str] = []
 
     def read(self, text: str) -> None:
         """Read a clause that is nothing but an export."""
+        self._not_offered(text, sent=False)
         for name, value, note in _options(text):
             if name in self._set and getattr(self.exports[-1], name) != value:
                 self.exports.append(self.exports[-1])
@@ -259,6 +271,7 @@ class _Wish:
         """Fill what is still open from what was sent to the chat, where an option is only mentioned."""
         found: dict[str, tuple[str | int, str]] = {}
         for text in texts:
+            self._not_offered(text, sent=True)
             found |= {name: (value, note) for name, value, note in _mentioned(text)}
         for name, (value, note) in found.items():
             default = getattr(Export(), name)
@@ -270,6 +283,35 @@ class _Wish:
         """Fill what an export that was written out leaves open."""
         words_say = self.exports[0]
         return replace(written, resolution=written.resolution or words_say.resolution, fps=written.fps or words_say.fps)
+
+    def not_offered(self, wanted: Sequence[Export]) -> Iterator[str]:
+        """Say what is made in place of the formats that are not offered."""
+        made = " and ".join(dict.fromkeys(export.format for export in wanted))
+        for name in dict.fromkeys(self._foreign):
+            yield f"{name} was asked for and is not offered as an export: the file is made as {made} instead."
+
+    def _not_offered(self, text: str, *, sent: bool) -> None:
+        """Take note of what nobody can export. In what is sent it must be plain that the file is meant."""
+        for match in words.FOREIGN_FORMAT.finditer(text):
+            if not sent or words.FOREIGN_ASKED_BEFORE.search(_shortly_before(text, match)):
+                self._foreign.append(match[0].upper())
+        for match in words.RESOLUTION.finditer(text):
+            if _resolution(match) is None and (not sent or _asked(text, match)):
+                self._note(f"{match[0]} was asked for; {_OFFERED} are offered: the picture's size stays as edited.")
+        names_a_size = any(_resolution(match) for match in words.RESOLUTION.finditer(text))
+        for match in () if names_a_size else words.ANY_HD.finditer(text):
+            if not sent or _asked(text, match):
+                self._note(
+                    f"{match[0]} names no certain resolution: the picture's size stays as edited. "
+                    "Write 720p or 1080p to choose one."
+                )
+        for match in words.BROKEN_FPS.finditer(text):
+            if not sent or _asked(text, match):
+                rate = match["rate"] or match["rate_zh"]
+                self._note(
+                    f"{rate} frames per second were asked for; whole numbers up to {_TOP_FPS} are offered: "
+                    f"the frame rate stays as edited."
+                )
 
     def _apply(self, number: int, name: str, value: str | int, note: str) -> None:
         change: dict[str, Any] = {name: value}
@@ -306,9 +348,22 @@ def _mentioned(text: str) -> Iterator[_Option]:
         if not note:  # 120 fps in an edit are slow motion, not a wish for the file
             yield name, value, note
     for match in words.QUALITY.finditer(text):
-        yield "quality", str(match.lastgroup), ""
+        if _asked(text, match):
+            yield "quality", str(match.lastgroup), ""
     for match in words.FORMAT_ASKED.finditer(text):
         yield "format", str(match.lastgroup), ""
+
+
+def _asked(text: str, match: re.Match[str]) -> bool:
+    """Whether something that stands in what is sent is plainly a wish for the file."""
+    if words.OF_A_PART.match(text, match.end()):
+        return False
+    before = words.ASKED_BEFORE.search(_shortly_before(text, match))
+    return bool(before or words.ASKED_BEHIND.match(text, match.end()))
+
+
+def _shortly_before(text: str, match: re.Match[str]) -> str:
+    return text[max(match.start() - 80, 0) : match.start()]
 
 
 def _resolution(match: re.Match[str]) -> _Option | None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from nemo_watch.model import EXPORT_HEIGHTS
 
-Kind = Literal["action", "upload", "option", "credits", "status", "ask", "object", "courtesy", "weak"]
+Kind = Literal["action", "upload", "option", "foreign", "credits", "status", "ask", "object", "courtesy", "weak"]
 
 _ENGLISH: dict[Kind, str] = {
     "action": """export|exports|exported|exporting|download|downloads|save|deliver|render|output|encode|convert
@@ -64,7 +64,17 @@ SEQUENCE = re.compile(r"then|after|next|finally|lastly|然后|接着|随后|再|
 
 RESOLUTION = re.compile(
     r"(?<![0-9A-Za-z.])(?:(?P<height>\d{3,4})\s?p|(?P<wide>\d{3,4})\s?[x×*]\s?(?P<high>\d{3,4})|(?P<k>[248])\s?k"
-    r"|(?P<full>full[ -]?hd|fhd)|(?P<ultra>uhd|ultra[ -]?hd))(?![0-9A-Za-z])|(?P<ultra_zh>超高清)|(?P<full_zh>全高清)",
+    r"|(?P<full>full[ -]?hd|fhd)|(?P<ultra>uhd|ultra[ -]?hd)"
+    r"|(?:resolution(?:\s(?:of|to|at|is))?|分辨率[为是到]?)\s?[:：]?\s?(?P<named>\d{3,4})(?!\s?[x×*])"
+    r"|(?P<before>\d{3,4})\s?(?:resolution|分辨率))(?![0-9A-Za-z])|(?P<ultra_zh>超高清)|(?P<full_zh>全高清)",
+    re.IGNORECASE,
+)
+ANY_HD = re.compile(  # a word for many sizes, so no size is chosen by it
+    r"(?<![0-9A-Za-z])(?<!full[ -])(?<!ultra[ -])hd(?![0-9A-Za-z])|(?<![全超])高清(?!晰)", re.IGNORECASE
+)
+BROKEN_FPS = re.compile(
+    r"(?<![0-9A-Za-z.])(?P<rate>\d{1,3}\.\d{1,3})\s?-?(?:fps|frames? per second|frames?/s|帧(?:每秒|/秒)?)"
+    r"(?![0-9A-Za-z])|每秒\s?(?P<rate_zh>\d{1,3}\.\d{1,3})\s?帧",
     re.IGNORECASE,
 )
 FPS = re.compile(
@@ -84,6 +94,33 @@ FORMAT = re.compile(
 )
 FORMAT_ASKED = re.compile(  # in a clause with more in it a format counts only where it is plainly the wish
     r"(?:\b(?:as|to|in|into|an?)\s+(?:an?\s+)?(?:clean\s+)?|[为成])\s?\.?(?:(?P<mp4>mp4)|(?P<mov>mov|quicktime))(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+FOREIGN_FORMAT = re.compile(
+    r"(?<![0-9A-Za-z.])(?:animated gif|gif|webm|mkv|avi|wmv|flv|m4v|mpe?g|ogv|webp|apng|mp3|wav|m4a|aac|flac|prores"
+    r"|hevc|h\.?265|av1|vp9)s?(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+FOREIGN_ASKED_BEFORE = re.compile(
+    r"(?:\b(?:as|to|in|into)\s+(?:an?\s+(?:[\w-]+\s+)?)?"
+    r"|\b(?:export|render|save|output|deliver|download|encode)(?:\s+(?:it|this))?\s+(?:an?\s+)?"
+    r"|(?:导出|输出|保存|下载|[为成])\s*)\.?$",
+    re.IGNORECASE,
+)
+ASKED_BEFORE = re.compile(  # in a clause with more in it quality and size count only where they are plainly of the file
+    r"(?:\b(?:export|render|save|output|deliver|download|encode)(?:s|ed|ing)?\b[^,.;:!?\n，。；、]*"
+    r"|\b(?:in|at|as)\s+(?:an?\s+|the\s+)?|(?:导出|输出|渲染|保存|下载)[^,.;:!?\n，。；、]*|[以用为成]\s*)$",
+    re.IGNORECASE,
+)
+ASKED_BEHIND = re.compile(r"\s*地?(?:导出|输出|渲染|保存|下载)|\s+(?:export|render|output)\b", re.IGNORECASE)
+OF_A_PART = re.compile(  # "without the low quality parts"
+    r"\s*(?:parts?|shots?|clips?|scenes?|sections?|segments?|takes?|frames?|moments?|bits?|photos?|pictures?|images?|audio"
+    r"|music|sound|logo)\b|\s*的?(?:部分|片段|镜头|画面|场景|图片|照片|音乐)",
+    re.IGNORECASE,
+)
+BARE_EDIT = re.compile(  # an edit that says nothing of what is to be done
+    r"\s*(?:(?:please|pls|kindly|just|can you|could you|now)[\s,]+)*(?:edit|process)(?:\s+(?:it|this|them))?"
+    r"(?:[\s,]+please)?[\s.!,]*|\s*(?:请|帮我)*(?:编辑|剪辑|处理)(?:一下)?[\s。！，]*",
     re.IGNORECASE,
 )
 K_ASKED = re.compile(
@@ -128,6 +165,8 @@ def _english(words: str) -> str:
 
 _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("option", FPS),
+    ("option", BROKEN_FPS),
+    ("foreign", FOREIGN_FORMAT),
     *((kind, re.compile(_english(words), re.IGNORECASE)) for kind, words in _ENGLISH.items()),
     *((kind, re.compile(words)) for kind, words in _CHINESE.items()),
 )
@@ -158,8 +197,8 @@ def cover(clause: str) -> frozenset[Kind] | None:
 
 def height(frame: re.Match[str]) -> int:
     """Return the height that a match of RESOLUTION asks for, of a picture that lies."""
-    if frame["height"]:
-        return int(frame["height"])
+    if plain := frame["height"] or frame["named"] or frame["before"]:
+        return int(plain)
     if frame["wide"]:
         return min(int(frame["wide"]), int(frame["high"]))
     if frame["k"]:
@@ -168,6 +207,8 @@ def height(frame: re.Match[str]) -> int:
 
 
 def _only_a_size(frame: re.Match[str]) -> bool:
-    """Whether an export can do it: a picture that stands upright is an edit, and so is a height that is not offered."""
-    upright = frame["wide"] and int(frame["wide"]) < int(frame["high"])
+    """Whether it is no edit: one is a picture that stands upright, or has a width and a height that is not offered."""
+    if not frame["wide"]:
+        return True
+    upright = int(frame["wide"]) < int(frame["high"])
     return not upright and (height(frame) in EXPORT_HEIGHTS or height(frame) > max(EXPORT_HEIGHTS))

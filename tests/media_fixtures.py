@@ -42,6 +42,7 @@ _PAUSES = _tone(4, 0.5, 2.5)
 _TEST = "testsrc2=s=320x180:r=30"
 _SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:04,000 --> 00:00:05,500\nGood {bye} \\N!\n"
 _LATE_SRT = "1\n00:00:06,000 --> 00:00:08,000\nHello there.\n\n2\n00:00:09,000 --> 00:00:10,500\nAnd good bye.\n"
+_SINE = "0.3*sin(2*PI*440*t)"
 _TEXTS = {"cues.srt": _SRT, "late.srt": _LATE_SRT}
 _THREE = "color={}:s=320x180:r=30:d=2[{}];"
 _RECIPES: dict[str, list[str]] = {
@@ -66,6 +67,8 @@ _RECIPES: dict[str, list[str]] = {
         "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv",
         *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
     ],
+    "stereo.wav": ["-f", "lavfi", "-i", f"aevalsrc='{_SINE}|0.5*{_SINE}':s=48000:c=stereo:d=2"],
+    "surround.wav": ["-f", "lavfi", "-i", f"aevalsrc='{_SINE}|0.5*{_SINE}|0|0|0|0':s=48000:c=5.1:d=2"],
     "tone.wav": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
     "tone.mp3": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
     "tone.m4a": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
@@ -173,9 +176,10 @@ def changed_share(one: bytes, two: bytes, width: int, rows: tuple[float, float] 
     return sum(abs(a - b) > 40 for a, b in pairs) / max(end - begin, 1)
 
 
-def samples(path: str) -> array[float]:
-    """Decode the sound to mono at 48 kHz, -1 to 1."""
-    raw = _ffmpeg("-i", path, "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "f32le", "-")
+def samples(path: str, channel: int = 0) -> array[float]:
+    """Decode one channel of the sound at 48 kHz, -1 to 1: a mix of both would hide a change of their level."""
+    one = f"aformat=sample_fmts=fltp,pan=mono|c0=c{channel}"
+    raw = _ffmpeg("-i", path, "-map", "0:a:0", "-af", one, "-ar", "48000", "-f", "f32le", "-")
     return array("f", raw)
 
 

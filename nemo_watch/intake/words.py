@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from nemo_watch.intake.entries import Entry
-from nemo_watch.intake.names import printable, split_name
+from nemo_watch.intake.names import FOREIGN, printable, split_name
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
 from nemo_watch.model import Failure
 
 _VIDEO_WORDS = "mp4, mov, avi, webm or mkv"
+_PICTURE_WORDS = "jpg, png or webp"
+_SOUND_WORDS = "mp3, wav, m4a or aac"
+_PICTURES = frozenset({"heic", "heif", "avif", "tif", "tiff", "bmp", "cr2", "cr3", "nef", "arw", "dng"})
+_SOUNDS = frozenset({"flac", "ogg", "oga", "opus", "wma", "aif", "aiff", "mka", "amr", "ac3"})
 
 
 def age(seconds: float) -> str:
@@ -22,14 +26,19 @@ def age(seconds: float) -> str:
 
 
 def foreign_type(name: str) -> Failure:
-    """Refuse with 4001."""
-    extension = printable(split_name(name)[1])
+    """Refuse with 4001, and say what the cloud takes in place of this kind of file."""
+    known = split_name(name)[1]
+    extension = printable(known)
     what = f"is of a type that the cloud does not take (.{extension})" if extension else "has no known file type"
-    return Failure(
-        "4001",
-        f"{printable(name)} {what}.",
-        f"Convert it to {_VIDEO_WORDS} and drop the new file together with its sidecar.",
-    )
+    if known in FOREIGN:
+        target = _PICTURE_WORDS if known in _PICTURES else _SOUND_WORDS if known in _SOUNDS else _VIDEO_WORDS
+        action = f"Convert it to {target} and drop the new file together with its sidecar."
+    else:
+        action = (
+            f"Only media can be edited: video ({_VIDEO_WORDS}), pictures ({_PICTURE_WORDS}), sound ({_SOUND_WORDS}). "
+            "Drop such a file together with its sidecar, and take this one away."
+        )
+    return Failure("4001", f"{printable(name)} {what}.", action)
 
 
 def too_large(name: str, size_bytes: int) -> Failure:

@@ -26,6 +26,9 @@ SOURCE_SLACK_MS = 100
 DEFAULT_BACKGROUND = "101014"
 _GENERATED = "gen:"
 _LONG_SIDE, _SHORT_SIDE = 1920, 1080
+_SHAPES = ((16, 9), (4, 3), (5, 4), (1, 1))
+"""Long to short side. A picture within two pixels of one of these is meant to have it: its sides were made even."""
+_ROUNDING_PX = 2
 _VIDEO, _AUDIO, _TEXT = 0, 1, 7
 
 
@@ -302,10 +305,21 @@ def _canvas(facts: Mapping[str, Any], asset: Asset | None, output: Output) -> tu
         if int(wish[1]) > _SHORT_SIDE:
             raise DraftError(f"The resolution {wish[1]}p is not possible: this backend exports up to 1080p.")
         short = float(wish[1])
+        width, height = _meant(width, height)
     scale = short / min(width, height)
     scale = min(scale, _SHORT_SIDE / min(width, height), _LONG_SIDE / max(width, height))
     even_width, even_height = (max(2 * round(side * scale / 2), 16) for side in (width, height))
     return even_width, even_height
+
+
+def _meant(width: float, height: float) -> tuple[float, float]:
+    """Give the exact shape of a picture that has it but for rounding, so that enlarging does not enlarge the error."""
+    short, long = min(width, height), max(width, height)
+    for long_part, short_part in _SHAPES:
+        exact = short * long_part / short_part
+        if abs(exact - long) <= _ROUNDING_PX or abs(long * short_part / long_part - short) <= _ROUNDING_PX:
+            return (exact, short) if width >= height else (short, exact)
+    return width, height
 
 
 def _colour(values: Mapping[str, Any], key: str, where: str, default: str) -> str:

@@ -17,6 +17,9 @@ _PAD_S = 2
 """How long a picture may end before its file: the last frame stands. A longer lack is a damaged source and is found
 by the frame count of the result."""
 _CLICK_S = "0.008"
+_STEREO = "aformat=sample_fmts=fltp:channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC"
+"""Whatever has channels, as two: a single one (FC) goes to both as it is, where ffmpeg's own way takes 3 dB off. A
+channel that a source lacks counts as silence; more than two are mixed down to two before."""
 _TONEMAP = (
     "zscale=pin=bt2020:min=bt2020nc:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
     "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
@@ -111,8 +114,7 @@ class Graph:
         if any(heard):
             labels = "".join(f"[{tag}a{at}]" for at, used in enumerate(heard) if used)
             self.chains.append(
-                f"[{index}:a:0]aresample={RATE}:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,"
-                f"asplit={sum(heard)}{labels}"
+                f"[{index}:a:0]aresample={RATE}:async=1:first_pts=0,{_STEREO},asplit={sum(heard)}{labels}"
             )
         for at, (clip, (number, samples)) in enumerate(zip(clips, numbers, strict=True)):
             first = clip.first - origin
@@ -172,7 +174,7 @@ class Graph:
             whole = f",apad=whole_len={samples},atrim=end_sample={samples}"
             self.chains += [
                 f"[{index}:v:0]fps={self._fps}:start_time=0,trim=end_frame={frames},setsar=1,format=yuv420p[v{number}]",
-                f"[{index}:a:0]aresample={RATE},aformat=sample_fmts=fltp:channel_layouts=stereo{whole}[a{number}]",
+                f"[{index}:a:0]aresample={RATE},{_STEREO}{whole}[a{number}]",
             ]
         self.join()
 
@@ -192,7 +194,7 @@ class Graph:
             length_s = float(sound.frames / self._line.fps) * sound.speed + 0.5
             index = self._input(name, "-ss", f"{start_s:.6f}", "-t", f"{length_s:.6f}")
             tempo = "".join(f",{step}" for step in _tempo(sound.speed))
-            head = f"[{index}:a:0]aresample={RATE}:async=1:first_pts=0,aformat=channel_layouts=stereo{tempo}"
+            head = f"[{index}:a:0]aresample={RATE}:async=1:first_pts=0,{_STEREO}{tempo}"
             head += f",apad=whole_len={samples}"
         fade_in, fade_out = sound.fade_in, sound.fade_out
         ending_s = max((sound.frames - fade_out) / self._line.fps, Fraction(0))

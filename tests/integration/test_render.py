@@ -192,6 +192,31 @@ async def test_fades_volume_and_gaps(tmp_path_factory: Factory, tmp_path: Path) 
     assert [frame > 80 for frame in frames] == [True, False, False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("name", "lower_db"), [("steady.mp4", 0.0), ("tone.wav", 0.0), ("stereo.wav", 6.02), ("surround.wav", 6.02)]
+)
+@pytest.mark.parametrize("track", [0, 1])
+async def test_each_channel_keeps_its_level_however_many_there_are(
+    tmp_path_factory: Factory, tmp_path: Path, name: str, lower_db: float, track: int
+) -> None:
+    picture = pieces("mute.mp4", (0, 2000))
+    sound = [{**piece, "m": {"duck": False}} for piece in pieces(name, (0, 2000))]
+    what = draft((0, sound)) if track == 0 else draft((0, picture), (1, sound))
+    file = await rendered(tmp_path_factory, tmp_path, what, name, "mute.mp4", resolution="90p")
+    plain = rms_db(samples(clip(tmp_path_factory, name)), 0.2, 1.8)
+    left, right = (rms_db(samples(file.path, channel), 0.2, 1.8) for channel in (0, 1))
+    assert abs(left - plain) < 0.3
+    assert abs(right - (plain - lower_db)) < 0.3
+
+
+async def test_a_small_picture_cropped_to_a_shape_has_it_exactly_in_the_file(
+    tmp_path_factory: Factory, tmp_path: Path
+) -> None:
+    what = draft((0, pieces("mute.mp4", (0, 200))), width=182, height=324)
+    file = await rendered(tmp_path_factory, tmp_path, what, "mute.mp4", resolution="1080p", quality="draft")
+    assert "1080x1920 [SAR 1:1 DAR 9:16]" in describe(file.path)
+
+
 # ---------------------------------------------------------------- music
 
 

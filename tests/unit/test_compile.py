@@ -56,7 +56,10 @@ FIT = (
     "scale=w='2*ceil((max(640,360*dar)-0.01)/2)':h='2*ceil((max(360,640/dar)-0.01)/2)':out_range=tv,"
     "crop=640:360,setsar=1,format=yuv420p"
 )
-SOUND = "aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo"
+SOUND = (
+    "aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=mono|stereo,"
+    "pan=stereo|FL=FL+FC|FR=FR+FC"
+)
 END = "[vc]fps=30:start_time=0,trim=end_frame={frames}[vo]\n"
 
 
@@ -210,6 +213,19 @@ def test_hdr_is_brought_to_the_ordinary_range() -> None:
         ({"width": 2560, "height": 1080}, {"resolution": "1080p"}, (1920, 810)),
         ({"width": 639, "height": 357}, {}, (640, 356)),
         ({"width": None, "height": None}, {}, (1920, 1080)),
+        # shapes that are meant, off by the rounding of a small picture to even sides
+        ({"width": 182, "height": 324}, {"resolution": "1080p"}, (1080, 1920)),
+        ({"width": 102, "height": 180}, {"resolution": "720p"}, (720, 1280)),
+        ({"width": 182, "height": 184}, {"resolution": "1080p"}, (1080, 1080)),
+        ({"width": 324, "height": 182}, {"resolution": "1080p"}, (1920, 1080)),
+        ({"width": 146, "height": 182}, {"resolution": "1080p"}, (1080, 1350)),
+        ({"width": 640, "height": 482}, {"resolution": "720p"}, (960, 720)),
+        ({"width": 854, "height": 480}, {"resolution": "1080p"}, (1920, 1080)),
+        # and shapes that are not
+        ({"width": 182, "height": 324}, {}, (182, 324)),
+        ({"width": 640, "height": 352}, {"resolution": "1080p"}, (1920, 1056)),
+        ({"width": 1080, "height": 1350}, {"resolution": "720p"}, (720, 900)),
+        ({"width": 2048, "height": 1080}, {"resolution": "1080p"}, (1920, 1012)),
     ],
 )
 def test_picture_size(facts: dict[str, Any], output: dict[str, Any], size: tuple[int, int]) -> None:

@@ -76,7 +76,8 @@ TABLE: list[tuple[str, str | None, tuple[Export, ...]]] = [
     ("export without watermark", "=", (Export(),)),
     ("export a vertical video", "=", (Export(),)),
     ("export in 1080x1920", "=", (Export(resolution="1080p"),)),
-    ("export as GIF", "=", (Export(),)),
+    ("add a GIF of a cat, then export", "add a GIF of a cat", (Export(),)),
+    ("save the part with the gif", "=", (Export(),)),
     ("export the video and the transcript", "=", (Export(),)),
     ("export in 720p, without the intro", "=", (Export(resolution="720p"),)),
     ("don't export yet", "=", (Export(),)),
@@ -87,6 +88,14 @@ TABLE: list[tuple[str, str | None, tuple[Export, ...]]] = [
     ("remove the logo that is in intro.mov", "=", (Export(),)),
     ("slow the jump down to 120 fps slow motion", "=", (Export(),)),
     ("add a banner for 4k subscribers", "=", (Export(),)),
+    ("remove the low quality parts", "=", (Export(),)),
+    ("export it without the low quality parts", "=", (Export(),)),
+    ("export the last 10 seconds in best quality", "=", (Export(quality="best"),)),
+    ("export at resolution 1080", None, (Export(resolution="1080p"),)),
+    ("Please edit and export in 720p", None, (Export(resolution="720p"),)),
+    ("edit the intro and export in 720p", "edit the intro", (Export(resolution="720p"),)),
+    ("edit", "=", (Export(),)),
+    ("remove the HD logo", "=", (Export(),)),
     # words that only look like commands
     ("add an export settings screen recording tutorial", "=", (Export(),)),
     ("export settings screen recording tutorial", "=", (Export(),)),
@@ -122,7 +131,11 @@ TABLE: list[tuple[str, str | None, tuple[Export, ...]]] = [
     ("最高画质导出，每秒25帧", None, (Export(quality="best", fps=25),)),
     ("剪掉停顿，加背景音乐，导出1080p", "剪掉停顿，加背景音乐", (Export(resolution="1080p"),)),
     ("剪掉停顿并导出", "剪掉停顿", (Export(),)),
-    ("剪掉停顿然后导出高清MP4给客户", "剪掉停顿", (Export(),)),
+    ("剪掉停顿然后导出MP4给客户", "剪掉停顿", (Export(),)),
+    ("导出分辨率1080", None, (Export(resolution="1080p"),)),
+    ("剪辑并导出720p", None, (Export(resolution="720p"),)),
+    ("去掉低画质的部分", "=", (Export(),)),
+    ("用最高画质导出前十秒", "=", (Export(quality="best"),)),
     ("先去掉片头，再加字幕，最后导出", "先去掉片头，再加字幕", (Export(),)),
     ("把片头剪掉，发给我", "把片头剪掉", (Export(),)),
     ("加字幕和导出", "加字幕", (Export(),)),
@@ -170,12 +183,65 @@ def test_a_question_is_neither_sent_nor_exported(text: str, question: Literal["c
     assert route([text], []) == Routed((), (), (question,))
 
 
-def test_a_question_beside_an_edit_is_taken_out() -> None:
-    assert route(["cut the pauses and show my credits"], []) == Routed(("cut the pauses",), (Export(),), ("credits",))
-    assert route(["剪掉停顿，查询积分"], []) == Routed(("剪掉停顿",), (Export(),), ("credits",))
-    assert route(["add music, check status, export"], []) == Routed(("add music",), (Export(),), ("status",))
-    assert route(["export; show credits"], []) == Routed((), (Export(),), ("credits",))
+CREDITS = "The question about credits is answered by the report's account_credits."
+STATUS = "The question about the status is answered by `nemo-watch status`."
+
+
+@pytest.mark.parametrize(
+    ("text", "sent", "question", "note"),
+    [
+        ("cut the pauses and show my credits", ("cut the pauses",), "credits", CREDITS),
+        ("How many credits do I have left? Also cut the pauses.", ("cut the pauses.",), "credits", CREDITS),
+        ("剪掉停顿，查询积分", ("剪掉停顿",), "credits", CREDITS),
+        ("add music, check status, export", ("add music",), "status", STATUS),
+        ("export; show credits", (), "credits", CREDITS),
+    ],
+)
+def test_a_question_beside_an_edit_is_taken_out_and_where_the_answer_stands_is_said(
+    text: str, sent: tuple[str, ...], question: Literal["credits", "status"], note: str
+) -> None:
+    assert route([text], []) == Routed(sent, (Export(),), (question,), (note,))
+
+
+def test_a_word_of_a_film_is_no_question() -> None:
     assert route(["add music, status"], []).questions == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sent", "words"),
+    [
+        ("export as a GIF", None, ("GIF", "mp4 instead")),
+        ("export webm", None, ("WEBM", "mp4 instead")),
+        ("导出gif", None, ("GIF", "mp4 instead")),
+        ("cut the pauses, export as webm", "cut the pauses", ("WEBM", "mp4 instead")),
+        ("export the last 10 seconds as a GIF", "=", ("GIF", "mp4 instead")),
+        ("export in 800p", None, ("800p", "as edited")),
+        ("crop it square in 800p", "=", ("800p", "as edited")),
+        ("export at 29.97 fps", None, ("29.97", "as edited")),
+        ("每秒29.97帧导出", None, ("29.97", "as edited")),
+        ("export in HD", None, ("HD", "as edited")),
+        ("make it HD", None, ("HD", "as edited")),
+        ("导出高清视频", None, ("高清", "as edited")),
+    ],
+)
+def test_what_is_not_offered_is_said_with_what_is_made(text: str, sent: str | None, words: tuple[str, ...]) -> None:
+    messages = () if sent is None else (text,) if sent == "=" else (sent,)
+    routed = route([text], [])
+    assert (routed.messages, routed.exports) == (messages, (Export(),))
+    assert len(routed.notes) == 1
+    assert all(word in routed.notes[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["remove the logo.gif in the corner", "add a cat GIF", "cut the 800p clip", "export in full HD", "导出全高清"],
+)
+def test_what_is_only_spoken_of_leaves_no_note(text: str) -> None:
+    assert route([text], []).notes == ()
+
+
+def test_the_format_that_is_made_instead_is_the_one_that_was_written_out() -> None:
+    assert "made as mov instead" in route(["export as webm"], [Export("mov")]).notes[0]
 
 
 @pytest.mark.parametrize("text", ["export in 4K", "导出4K视频", "export 2160p", "export in UHD", "export at 2560x1440"])
@@ -258,7 +324,15 @@ def test_any_text_that_is_not_an_api_call_is_sent_word_for_word(text: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["a" + " " * 60_000 + "b", "\n" * 60_000 + "x", "export, " * 7_000 + "x", "a, \n" * 15_000, "(" * 60_000]
+    "text",
+    [
+        "a" + " " * 60_000 + "b",
+        "\n" * 60_000 + "x",
+        "export, " * 7_000 + "x",
+        "a, \n" * 15_000,
+        "(" * 60_000,
+        "zorp hd 29.97 fps 800p " * 3_000,
+    ],
 )
 def test_a_hostile_text_costs_little_time(text: str) -> None:
     started_s = time.process_time()
