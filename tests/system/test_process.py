@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from tests.media_fixtures import clip
-from tests.program import Place
+from tests.program import Place, Running
 
 REPO = Path(__file__).resolve().parents[2]
 
 
-def dropped(tmp_path: Path, source: str, instruction: str = "cut the pauses") -> Place:
-    place = Place(tmp_path / "place")
+def drop_when_ready(place: Place, running: Running, source: str, instruction: str = "cut the pauses") -> None:
+    """Drop a clip under the eyes of the daemon: a rename that was seen needs the shortest window."""
+    running.wait_for(lambda: running.said("daemon.ready"), "ready")
     place.drop("talk.mp4", Path(source), instruction)
-    return place
 
 
 @pytest.mark.parametrize("moment", ["job.entered", "edit.done", "render.submitted", "download.done"])
@@ -31,8 +31,9 @@ def dropped(tmp_path: Path, source: str, instruction: str = "cut the pauses") ->
 def test_stopped_in_the_middle_it_goes_on_and_pays_once(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str, number: int
 ) -> None:
-    place = dropped(tmp_path, clip(tmp_path_factory, "frameid.mp4"))
+    place = Place(tmp_path / "place")
     with place.process() as running:
+        drop_when_ready(place, running, clip(tmp_path_factory, "frameid.mp4"))
         running.wait_for(lambda: running.said(moment), moment)
         code = running.stop(number)
         assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
@@ -50,8 +51,9 @@ def test_stopped_in_the_middle_it_goes_on_and_pays_once(
 def test_a_second_signal_ends_at_once_and_nothing_is_lost(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    place = dropped(tmp_path, clip(tmp_path_factory, "frameid_long.mp4"))
+    place = Place(tmp_path / "place")
     with place.process() as running:
+        drop_when_ready(place, running, clip(tmp_path_factory, "frameid.mp4"))
         running.wait_for(lambda: running.said("job.entered"), "entered")
         running.child.send_signal(signal.SIGINT)
         running.child.send_signal(signal.SIGTERM)
@@ -79,11 +81,12 @@ def test_once_tells_by_its_exit_code(tmp_path: Path, tmp_path_factory: pytest.Te
 
 
 def test_status_speaks_of_open_and_ended_jobs(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = dropped(tmp_path, clip(tmp_path_factory, "pauses.mp4"))
+    place = Place(tmp_path / "place")
     nothing = place.run("status")
     assert nothing.returncode == 1
     assert "no ledger" in nothing.stderr
     with place.process() as running:
+        drop_when_ready(place, running, clip(tmp_path_factory, "pauses.mp4"))
         running.wait_for(lambda: "talk.mp4" in place.files("outbox"), "delivered")
         running.wait_for(lambda: not place.files("inbox"), "archived")
         picture = json.loads(place.run("status", "--json").stdout)
