@@ -26,6 +26,8 @@ from nemo_watch.policy import name_of
 from nemo_watch.reports import printable
 
 MOST_ENDED = 15
+# What an inbox was doing when the daemon ended is no news about today.
+NOT_WATCHED: dict[str, Any] = {"state": "not watched: the daemon is not running", "waiting": [], "waiting_count": 0}
 
 
 def run_status(config_path: str | None, *, as_json: bool) -> int:
@@ -57,7 +59,7 @@ async def _read(config: Config) -> dict[str, Any]:
                 for h in await ledger.holds()
             ],
             "inboxes": [
-                {"name": key.removeprefix("inbox:"), **value}
+                {"name": key.removeprefix("inbox:"), **value} | ({} if running else NOT_WATCHED)
                 for key, value in notices.items()
                 if key.startswith("inbox:")
             ],

@@ -75,7 +75,7 @@ def test_once_tells_by_its_exit_code(tmp_path: Path, tmp_path_factory: pytest.Te
     assert waits.returncode == 75, waits.stderr
     status = place.run("status")
     assert status.returncode == 0
-    assert "lonely.mp4" in status.stdout
+    assert "not watched: the daemon is not running" in status.stdout
     place.drop("lonely.mp4", Path(clip(tmp_path_factory, "pauses.mp4")), "translate it into Klingon")
     assert place.run("run", "--once").returncode == 1
 
@@ -97,7 +97,9 @@ def test_status_speaks_of_open_and_ended_jobs(tmp_path: Path, tmp_path_factory: 
         assert second.returncode == 1
         assert "already runs" in second.stderr
         assert running.stop() == 0
-    assert json.loads(place.run("status", "--json").stdout)["running"] is False
+    after = json.loads(place.run("status", "--json").stdout)
+    assert after["running"] is False
+    assert [inbox["state"] for inbox in after["inboxes"]] == ["not watched: the daemon is not running"]
 
 
 def test_a_wrong_config_lists_every_problem_and_ends_with_78(tmp_path: Path) -> None:
