@@ -23,6 +23,7 @@ from nemo_watch.ledger.rows import (
     FILES,
     HOLDS,
     JOBS,
+    META,
     NOTICES,
     STEPS,
     failure_to_text,
@@ -92,13 +93,15 @@ class Ledger:
         await loop.run_in_executor(None, self._thread.shutdown)
         self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T]) -> T:
-        def transact() -> T:
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run something in one transaction on the ledger's thread, for the tables' own modules. Raises: LedgerError."""
+
+        def transaction() -> T:
             with errors_named(self.path), self._engine.begin() as connection:
                 return work(connection)
 
         # Shielded: a cancelled job must not leave its caller unsure whether the commit happened while it still runs.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, transact))
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, transaction))
 
     # ------------------------------------------------------------ jobs
 
@@ -114,7 +117,7 @@ class Ledger:
             _know_file(c, job.inbox, job.clip, job.job_id)
             return job
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def reopen(self, job_id: str, inbox: str, clip: FileRef, work: Work, failure: Failure | None = None) -> None:
         """Let an ended job go on from its last good step, with the file where it lies now. Repeat: safe."""
@@ -145,7 +148,7 @@ class Ledger:
             )
             _know_file(c, inbox, clip, job_id)
 
-        await self._run(transact)
+        await self.transact(transact)
 
     async def move_clip(self, job_id: str, inbox: str, clip: FileRef) -> None:
         """Remember that an open job's file now lies elsewhere (it was renamed before it was read). Repeat: safe."""
@@ -157,7 +160,7 @@ class Ledger:
             c.execute(here.where(JOBS.c.reason == "inbox_unknown").values(next_try_at=to_ms(_now())))
             _know_file(c, inbox, clip, job_id)
 
-        await self._run(work)
+        await self.transact(work)
 
     async def job(self, job_id: str) -> Job | None:
         """Read one job, None if there is none of this id."""
@@ -166,7 +169,7 @@ class Ledger:
             row = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()
             return None if row is None else job_from_row(row)
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def jobs(self, states: Sequence[JobState] | None = None, *, limit: int = 1000) -> list[Job]:
         """Read jobs, the last changed first."""
@@ -177,7 +180,7 @@ class Ledger:
                 query = query.where(JOBS.c.state.in_(states))
             return [job_from_row(row) for row in c.execute(query).mappings()]
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def counts(self) -> dict[str, int]:
         """Count the jobs by state."""
@@ -186,7 +189,7 @@ class Ledger:
             rows = c.execute(sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)).all()
             return {str(state): int(count) for state, count in rows}
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def jobs_of_edit(self, edit_id: str) -> list[Job]:
         """Read every job of one edit, the first run first."""
@@ -195,7 +198,7 @@ class Ledger:
             query = sa.select(JOBS).where(JOBS.c.edit_id == edit_id).order_by(JOBS.c.run, JOBS.c.created_at)
             return [job_from_row(row) for row in c.execute(query).mappings()]
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def next_ready(self, now: datetime, *, exclude: Sequence[str], newest: bool) -> Job | None:
         """Read the job to start next: highest priority first, among equals the oldest or the newest by turns."""
@@ -218,7 +221,7 @@ class Ledger:
             row = c.execute(query).mappings().first()
             return None if row is None else job_from_row(row)
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def next_due_at(self, *, exclude: Sequence[str]) -> datetime | None:
         """Read when the next waiting or held job is due, None if none is."""
@@ -229,7 +232,7 @@ class Ledger:
             )
             return to_moment(c.execute(query).scalar())
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def update(self, job_id: str, **values: Any) -> None:
         """Change fields of a job, by the names of `Job`. Moments are given as datetimes. Repeat: safe."""
@@ -239,7 +242,7 @@ class Ledger:
         if "failure" in values:
             values["failure"] = failure_to_text(values["failure"])
         values["updated_at"] = to_ms(_now())
-        await self._run(lambda c: c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(values)) and None)
+        await self.transact(lambda c: c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(values)) and None)
 
     async def release(self, job_id: str, sentence: str) -> None:
         """End a job of which nothing was paid and forget its file, so that the file is a new drop. Repeat: safe."""
@@ -249,7 +252,7 @@ class Ledger:
             c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(updated_at=to_ms(_now()), **values))
             c.execute(FILES.delete().where(FILES.c.job_id == job_id))
 
-        await self._run(work)
+        await self.transact(work)
 
     async def wake(self, reason: str) -> int:
         """Make every job that is held for this reason due now; return how many. Repeat: safe."""
@@ -258,11 +261,11 @@ class Ledger:
             due = JOBS.update().where(JOBS.c.state == "held", JOBS.c.reason == reason)
             return c.execute(due.values(next_try_at=to_ms(_now()))).rowcount
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def calm(self) -> None:
         """Mark every job as in nobody's hands: at the start, before any worker runs. Repeat: safe."""
-        await self._run(lambda c: c.execute(JOBS.update().where(JOBS.c.active).values(active=False)) and None)
+        await self.transact(lambda c: c.execute(JOBS.update().where(JOBS.c.active).values(active=False)) and None)
 
     # ------------------------------------------------------------ steps and fences
 
@@ -274,7 +277,7 @@ class Ledger:
             row = c.execute(query).mappings().first()
             return None if row is None else step_from_row(row)
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def steps(self, job_id: str) -> list[Step]:
         """Read a job's steps in the order in which they began."""
@@ -283,7 +286,7 @@ class Ledger:
             query = sa.select(STEPS).where(STEPS.c.job_id == job_id).order_by(STEPS.c.started_at, STEPS.c.name)
             return [step_from_row(row) for row in c.execute(query).mappings()]
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def intend(self, job_id: str, name: str, token: str, data: Json) -> None:
         """Write that a step is about to happen, with what is needed to find its effect again: the fence.
@@ -295,15 +298,15 @@ class Ledger:
             _put_step(c, job_id, name, "intent", token, data)
             c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(step=name, updated_at=to_ms(_now())))
 
-        await self._run(work)
+        await self.transact(work)
 
     async def done(self, job_id: str, name: str, token: str, data: Json, *, started_at: datetime | None = None) -> None:
         """Write that a step has happened and what it gave; `started_at` counts if it had no intent. Repeat: safe."""
-        await self._run(lambda c: _put_step(c, job_id, name, "done", token, data, started_at=started_at))
+        await self.transact(lambda c: _put_step(c, job_id, name, "done", token, data, started_at=started_at))
 
     async def clear(self, job_id: str, *names: str) -> None:
         """Forget steps: the request was refused before it had any effect, or its effect is gone. Repeat: safe."""
-        await self._run(
+        await self.transact(
             lambda c: c.execute(STEPS.delete().where(STEPS.c.job_id == job_id, STEPS.c.name.in_(names))) and None
         )
 
@@ -316,7 +319,7 @@ class Ledger:
             rows = c.execute(sa.select(FILES.c.rel, FILES.c.stamp).where(FILES.c.inbox == inbox)).all()
             return [FileRef(os.fsdecode(rel), unpack_stamp(stamp)) for rel, stamp in rows]
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def others_need(self, job_id: str, inbox: str, rel: str) -> bool:
         """Tell whether another job of this inbox uses the same sidecar or subtitle and has not planned its end yet."""
@@ -329,12 +332,12 @@ class Ledger:
                     return True
             return False
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def forget_file(self, inbox: str, rel: str) -> None:
         """Forget a file that was moved out of the inbox. Repeat: safe."""
         where = (FILES.c.inbox == inbox, FILES.c.rel == os.fsencode(rel))
-        await self._run(lambda c: c.execute(FILES.delete().where(*where)) and None)
+        await self.transact(lambda c: c.execute(FILES.delete().where(*where)) and None)
 
     async def hold(self, reason: str, sentence: str, link: str, look_at: datetime | None) -> None:
         """Write that paid work stands still for this reason; the first moments of a hold are kept. Repeat: safe."""
@@ -345,11 +348,11 @@ class Ledger:
                 moments = {"since_at": to_ms(_now()), "look_at": to_ms(look_at)}
                 c.execute(HOLDS.insert().values(reason=reason, **moments, **values))
 
-        await self._run(work)
+        await self.transact(work)
 
     async def looked(self, reason: str, look_at: datetime) -> None:
         """Write that a hold's cause is still there, and when it is looked at next. Repeat: safe."""
-        await self._run(
+        await self.transact(
             lambda c: c.execute(HOLDS.update().where(HOLDS.c.reason == reason).values(look_at=to_ms(look_at))) and None
         )
 
@@ -361,7 +364,7 @@ class Ledger:
             due = JOBS.update().where(JOBS.c.state == "held", JOBS.c.reason == reason)
             c.execute(due.values(next_try_at=to_ms(_now())))
 
-        await self._run(work)
+        await self.transact(work)
 
     async def holds(self) -> list[HoldNotice]:
         """Read what holds paid work as a whole, the oldest first."""
@@ -373,7 +376,7 @@ class Ledger:
                 for r in rows
             ]
 
-        return await self._run(work)
+        return await self.transact(work)
 
     async def notice(self, key: str, value: Json) -> None:
         """Write what the daemon has to say of itself under a key, for commands to read. Repeat: safe."""
@@ -383,7 +386,7 @@ class Ledger:
             if c.execute(NOTICES.update().where(NOTICES.c.key == key).values(values)).rowcount == 0:
                 c.execute(NOTICES.insert().values(key=key, **values))
 
-        await self._run(work)
+        await self.transact(work)
 
     async def notices(self) -> dict[str, Json]:
         """Read what the daemon last said of itself."""
@@ -391,7 +394,28 @@ class Ledger:
         def work(c: Connection) -> dict[str, Json]:
             return {str(r.key): json.loads(r.value) for r in c.execute(sa.select(NOTICES))}
 
-        return await self._run(work)
+        return await self.transact(work)
+
+    # ------------------------------------------------------------ memory of places
+
+    async def remember(self, key: str, value: Json | None) -> None:
+        """Keep a fact about the world under a key, or forget it (None). Repeat: safe."""
+
+        def work(c: Connection) -> None:
+            c.execute(META.delete().where(META.c.key == f"fact:{key}"))
+            if value is not None:
+                c.execute(META.insert().values(key=f"fact:{key}", value=json.dumps(value)))
+
+        await self.transact(work)
+
+    async def recall(self, key: str) -> Json | None:
+        """Read a fact that was kept, None if there is none."""
+
+        def work(c: Connection) -> Json | None:
+            text = c.execute(sa.select(META.c.value).where(META.c.key == f"fact:{key}")).scalar()
+            return None if text is None else dict(json.loads(text))
+
+        return await self.transact(work)
 
 
 def _know_file(c: Connection, inbox: str, clip: FileRef, job_id: str) -> None:

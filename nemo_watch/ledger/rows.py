@@ -79,6 +79,15 @@ NOTICES = sa.Table(
     sa.Column("value", sa.Text),
     sa.Column("updated_at", sa.BigInteger),
 )
+LEVERS = sa.Table(
+    "levers",
+    METADATA,
+    sa.Column("lever_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text),
+    sa.Column("argument", sa.Text),
+    sa.Column("pulled_at", sa.BigInteger),
+    sa.Column("answer", sa.Text),
+)
 
 
 def to_ms(moment: datetime | None) -> int | None:
