@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,17 +21,16 @@ from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
 from nemo_watch.client import Client, Credentials
 from nemo_watch.config import Config, Inbox, check_layout
 from nemo_watch.dispatch import Dispatch
-from nemo_watch.errors import ConfigError, FolderError, OperatorError, SidecarError
+from nemo_watch.errors import ConfigError, SidecarError
 from nemo_watch.folders import Places
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Drop, Job, Json, SkillHeaders
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
+from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
 from nemo_watch.watcher import Watcher
 
-LEDGER_NAME = "ledger.db"
-LOCK_NAME = "lock"
 MOST_WAITS_TOLD = 200
 ONCE_TRIES = 3
 """With --once a job that failed so often in a row is left for the next run."""
@@ -304,64 +302,6 @@ def build_client(config: Config, url: str, env: Mapping[str, str]) -> Client:
     account = "sandbox" if config.backend.url == "sandbox" else url
     credentials = Credentials(config.state.path, env=env, token_file=config.backend.token_file, account=account)
     return Client(api_url=url, web_url=config.backend.web_url, credentials=credentials)
-
-
-# ---------------------------------------------------------------- the state folder
-
-
-def private_folder(path: str) -> None:
-    """Make a folder of the daemon's own that nobody else may enter, and see that it can be written.
-
-    Raises: FolderError. Repeat: safe.
-    """
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        if os.stat(path).st_uid == os.getuid():
-            os.chmod(path, 0o700)
-        os.close(os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise FolderError(
-            f"The daemon's own folder {path} cannot be used: {error.strerror}.",
-            code="state",
-            hint="Name another one in the config ([state] path or spool), or give the daemon's user the right to write "
-            "there.",
-        ) from error
-
-
-@contextlib.contextmanager
-def state_lock(path: str) -> Iterator[None]:
-    """Hold the state folder for this process: two daemons on one ledger would do everything twice.
-
-    Raises: OperatorError if another daemon holds it. Effects: the kernel lets go of it when the process ends.
-    """
-    fd = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OperatorError(
-                f"Another nemo-watch already runs with the state folder {path}.",
-                code="locked",
-                hint="Look at it with `nemo-watch status`, or give this one a state folder of its own.",
-            ) from error
-        yield
-    finally:
-        os.close(fd)
-
-
-def is_running(path: str) -> bool:
-    """Tell whether a daemon holds the state folder. Repeat: safe."""
-    try:
-        fd = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 # ---------------------------------------------------------------- signals

@@ -20,10 +20,11 @@ from nemo_watch import media, skills
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.pictures import safe
 from nemo_watch.config import Config
-from nemo_watch.daemon import LEDGER_NAME, build_client, is_running, refuse_bad_layout
+from nemo_watch.daemon import build_client, refuse_bad_layout
 from nemo_watch.errors import CloudError, ConfigError, LedgerError, MediaToolError
 from nemo_watch.folders import TEMP_PREFIX
 from nemo_watch.ledger import Ledger
+from nemo_watch.statefolder import LEDGER_NAME, is_running
 
 CLIP_CREDITS = 50
 LEAST_FREE_BYTES = 2 * 1024**3

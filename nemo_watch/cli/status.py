@@ -19,11 +19,11 @@ from nemo_watch import config as configuration
 from nemo_watch.cli import EXIT_GOOD
 from nemo_watch.cli.pictures import safe, step_words
 from nemo_watch.config import Config
-from nemo_watch.daemon import LEDGER_NAME, is_running
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Job
 from nemo_watch.policy import name_of
 from nemo_watch.reports import printable
+from nemo_watch.statefolder import LEDGER_NAME, is_running
 
 MOST_ENDED = 15
 # What an inbox was doing when the daemon ended is no news about today.
