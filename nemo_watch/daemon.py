@@ -9,25 +9,32 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 
 import structlog
 
 from nemo_watch import media, pipeline, sidecar, skills
+from nemo_watch.answers import LOOK_S, Answers
 from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
 from nemo_watch.client import Client, Credentials
-from nemo_watch.config import Config, Inbox, check_layout
+from nemo_watch.config import Config, Inbox, check_layout, with_real_paths
 from nemo_watch.dispatch import Dispatch
 from nemo_watch.errors import ConfigError, SidecarError
 from nemo_watch.folders import Places
+from nemo_watch.folders.presence import Role
+from nemo_watch.folderthreads import HUNG_S
+from nemo_watch.guarded import GuardedFolder, GuardedFolders, is_mount, real_path
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
 from nemo_watch.ledger import Ledger
-from nemo_watch.model import Drop, Job, Json, SkillHeaders
+from nemo_watch.ledger.levers import Levers
+from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
+from nemo_watch.pipeline.first_run import FirstRuns
 from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
 from nemo_watch.watcher import Watcher
 
@@ -65,7 +72,10 @@ class Daemon:
         self._patience = patience
         self._started_at = datetime.now(UTC)
         self._told: dict[str, Json] = {}
+        self._intakes: dict[str, Intake] = {}
         self._holds_seen = False
+        self._ends = media.EndReader()
+        self._folder_s = HUNG_S if patience is None else patience.folder_s
 
     # ------------------------------------------------------------ life
 
@@ -75,8 +85,9 @@ class Daemon:
 
         Raises: OperatorError with what to do, before any file is touched. Effects: holds the state folder's lock.
         """
-        config = self.config
-        refuse_bad_layout(config)
+        refuse_bad_layout(self.config)
+        given = self.config
+        config = self.config = with_real_paths(given, real_path)
         async with contextlib.AsyncExitStack() as stack:
             private_folder(config.state.path)
             stack.enter_context(state_lock(config.state.path))
@@ -100,17 +111,32 @@ class Daemon:
                 url = sandbox.url
             self.client = build_client(config, url, self._env)
             stack.push_async_callback(self.client.aclose)
+            self.first_runs = FirstRuns(
+                self.ledger,
+                config.backend.url,
+                {inbox.name: inbox.path for inbox in given.inboxes},
+                lambda name: self._intakes[name].expected() if self.watchers[name].is_listed else None,
+            )
+            await self.first_runs.load()
+            self.folders = GuardedFolders(self.ledger, config.state.path, self._let_go_on, hung_s=self._folder_s)
+            stack.callback(self.folders.close)
             self.house = self._build_house()
             self.dispatch = Dispatch(self.ledger, self._run_job, config.queue.workers)
             self.watchers = {inbox.name: self._build_watcher(inbox) for inbox in config.inboxes}
             for rules in self.house.inboxes.values():
-                stack.callback(rules.pool.shutdown, wait=False, cancel_futures=True)
+                for place in (rules.outbox, rules.rejects, rules.archive):
+                    # Known from now on: a share that goes away before the first result is missed, too.
+                    place.threads.soon(place.trust)
             for inbox in config.inboxes:
                 for ref in await self.ledger.known_files(inbox.name):
-                    self.watchers[inbox.name].known(ref.rel, ref.stamp)
+                    # Inode numbers may be others after a reboot: the file is known by its name, size and time.
+                    self.watchers[inbox.name].known(ref.rel, replace(ref.stamp, inode=ANY_INODE))
             chores = Chores()
             chores.every(HOLD_LOOK_S, "holds", self._look_at_holds)
             chores.every(NOTICE_S, "notices", self._tell)
+            chores.every(LOOK_S, "first_runs", self.first_runs.decide)
+            answers = Answers(Levers(self.ledger), {"why": self._why, "resume": self._resume})
+            chores.every(LOOK_S, "levers", answers.serve)
             tasks = [
                 asyncio.create_task(watcher.run(), name=f"watch {name}") for name, watcher in self.watchers.items()
             ]
@@ -119,8 +145,6 @@ class Daemon:
             stack.push_async_callback(self._stop, tasks)
             chores.start()
             stack.callback(chores.stop)
-            for inbox in config.inboxes:
-                log.info("inbox.watched", inbox=inbox.name, path=inbox.path, mode=self.watchers[inbox.name].mode)
             log.info("daemon.ready", backend=config.backend.url, state=config.state.path, workers=config.queue.workers)
             yield self
 
@@ -158,8 +182,8 @@ class Daemon:
             client=self.client,
             backend=backend if backend == "sandbox" else config.backend.url,
             backend_key=config.backend.url,
-            inboxes={inbox.name: _inbox_rules(inbox) for inbox in config.inboxes},
-            spool=config.state.spool,
+            inboxes={inbox.name: inbox_rules(inbox, self.folders.folder) for inbox in config.inboxes},
+            spool=self.folders.folder(config.state.spool, None),
             skill_headers=skill_headers,
             session_language=lambda name, language: skills.session_language(skills.profile(name), language),
             verify=verify,
@@ -167,32 +191,60 @@ class Daemon:
             on_enter=lambda: self.dispatch.wake(),
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
+            why_not=self.first_runs.why_not,
             patience=self._patience
             or Patience(render_poll_s=config.backend.render_poll, give_up_after_s=config.backend.give_up_after),
         )
 
     def _build_watcher(self, inbox: Inbox) -> Watcher:
-        settle_s = None if inbox.settle == "auto" else float(inbox.settle)
-        rules = self._settle or settle_rules(settle_s=settle_s, sidecar_wait_s=inbox.sidecar_wait)
-        intake = Intake(
-            IntakeRules(
-                name=inbox.name,
-                instruction=inbox.instruction,
-                accept_all=inbox.accept == "all",
-                recursive=inbox.recursive,
-                ignore=inbox.ignore,
-            ),
-            rules,
-        )
+        intake = self._intakes[inbox.name] = build_intake(inbox, self._settle)
         return Watcher(
-            inbox.path, intake, self._on_drop, sniff=media.sniff, assets_of=_assets_of, rescan_s=inbox.rescan
+            inbox.path,
+            intake,
+            self._on_drop,
+            sniff=media.sniff,
+            ends=self._ends,
+            assets_of=assets_of,
+            watch=inbox.watch,
+            poll_s=inbox.poll,
+            rescan_s=inbox.rescan,
+            hung_s=self._folder_s,
+            trust=self.folders.folder(inbox.path, "inbox").trust,
         )
 
+    async def _let_go_on(self, reason: str) -> None:
+        """Wake the jobs that were held for a reason that is gone."""
+        await self.ledger.wake(reason)
+        self.dispatch.wake()
+
     async def _on_drop(self, drop: Drop) -> None:
+        await self.first_runs.decide_for(drop.inbox)
         await pipeline.accept(self.house, drop)
 
     async def _run_job(self, job: Job) -> None:
         await pipeline.run_job(self.house, job)
+
+    # ------------------------------------------------------------ what is asked
+
+    async def _why(self, asked: Json) -> Json:
+        """Say what the eyes on an inbox know of a file."""
+        watcher = self.watchers.get(asked["inbox"])
+        if watcher is None:
+            return {"state": "", "phase": "", "sentence": ""}
+        said = watcher.why(asked["rel"])
+        told: Json = {"state": watcher.state, "mode": watcher.mode}
+        if said is None:
+            return told | {"phase": "", "sentence": ""}
+        now_s = time.monotonic()
+        next_s = None if said.next_check_s is None else said.next_check_s - now_s
+        return told | {"phase": said.reason, "sentence": said.sentence, "age_s": now_s - said.since_s, "next_s": next_s}
+
+    async def _resume(self, asked: Json) -> Json:
+        """End the holds that wait for a person's word, of one inbox or of all ("")."""
+        names = [asked["inbox"]] if asked["inbox"] else [inbox.name for inbox in self.config.inboxes]
+        resumed = {name: jobs for name in names if (jobs := await self.first_runs.resume(name)) is not None}
+        self.dispatch.wake()
+        return {"resumed": resumed}
 
     # ------------------------------------------------------------ what is told
 
@@ -268,7 +320,22 @@ def _goes_on(job: Job) -> bool:
     return job.reason in ("render", "looking", "reuse")
 
 
-def _assets_of(data: bytes, name: str) -> tuple[str, ...]:
+def build_intake(inbox: Inbox, settle: SettleRules | None = None) -> Intake:
+    """Build the rules of one inbox; `settle` replaces its waiting times."""
+    settle_s = None if inbox.settle == "auto" else float(inbox.settle)
+    return Intake(
+        IntakeRules(
+            name=inbox.name,
+            instruction=inbox.instruction,
+            accept_all=inbox.accept == "all",
+            recursive=inbox.recursive,
+            ignore=inbox.ignore,
+        ),
+        settle or settle_rules(settle_s=settle_s, sidecar_wait_s=inbox.sidecar_wait),
+    )
+
+
+def assets_of(data: bytes, name: str) -> tuple[str, ...]:
     """Name the files that a sidecar lists as assets; one that cannot be read lists none, and is rejected later."""
     try:
         return sidecar.parse(data, name).assets
@@ -276,11 +343,15 @@ def _assets_of(data: bytes, name: str) -> tuple[str, ...]:
         return ()
 
 
-def _inbox_rules(inbox: Inbox) -> InboxRules:
+def inbox_rules(inbox: Inbox, folder: Callable[[str, Role], GuardedFolder]) -> InboxRules:
+    """Build what the pipeline must know of an inbox; `folder(path, role)` gives what touches a folder."""
     return InboxRules(
         name=inbox.name,
         places=Places(inbox.path, inbox.outbox, inbox.rejects, inbox.archive),
-        pool=ThreadPoolExecutor(2, thread_name_prefix=f"inbox {inbox.name}"),
+        inbox=folder(inbox.path, "inbox"),
+        outbox=folder(inbox.outbox, "target"),
+        rejects=folder(inbox.rejects, "target"),
+        archive=folder(inbox.archive, "target"),
         language=inbox.language,
         skill=inbox.skill,
         instruction=inbox.instruction,
@@ -291,7 +362,7 @@ def _inbox_rules(inbox: Inbox) -> InboxRules:
 
 def refuse_bad_layout(config: Config) -> None:
     """See what only the disk and the other rooms can tell of a config. Raises: ConfigError with every problem."""
-    problems = [*check_layout(config)]
+    problems = [*check_layout(config, cache(real_path), is_mount)]
     problems += [f'inbox "{inbox.name}": {said}' for inbox in config.inboxes if (said := skills.problem(inbox.skill))]
     if problems:
         raise ConfigError("The config cannot work.", problems=tuple(problems))

@@ -15,6 +15,10 @@ FileKind = Literal["file", "symlink", "other"]
 SightingKind = Literal["created", "modified", "closed", "moved", "scanned", "gone"]
 
 
+ANY_INODE = -1
+"""In the stamp of a file that is known from before a start: inode numbers do not outlast every mount."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileStamp:
     """What `stat` says of a file's identity and content: equal stamps mean the same bytes, as far as can be seen.

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from nemo_watch.policy import name_of
 
 RESULT_REPORT = ".report.toml"
 ERROR_REPORT = ".error.toml"
+_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Signs that change the direction of what follows: `evil\u202e4pm.exe` reads as a video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,20 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def printable_name(name: str) -> str:
+    """Make a file name fit for one line: what steers a terminal or turns the text around becomes U+FFFD, too."""
+    return "".join("\ufffd" if _steers(sign) else sign for sign in printable(name))
+
+
+def _steers(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Zl", "Zp") or sign in _TURNS
+
+
 def source_table(rel: str) -> dict[str, Any]:
     """Name the source: as text, and byte for byte where the text cannot."""
-    table: dict[str, Any] = {"source": printable(rel)}
+    table: dict[str, Any] = {"source": printable_name(rel)}
     raw = rel.encode("utf-8", "surrogateescape")
-    if printable(rel).encode() != raw:
+    if table["source"].encode() != raw:
         table["source_bytes"] = quote(raw, safe="/")
     return table
 
@@ -90,7 +102,7 @@ def result_report(
     report["times"] = {step: round(seconds, 3) for step, seconds in times.items()}
     report["export"] = [
         {
-            "file": printable(one.name),
+            "file": printable_name(one.name),
             "duration": round(one.duration_s, 3),
             "size": one.size_bytes,
             "sha256": one.sha256,

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from nemo_watch import config as configuration
 from nemo_watch.daemon import Daemon, Outcome
+from nemo_watch.folders.presence import MARKER_NAME
 from nemo_watch.intake import SettleRules
 from nemo_watch.model import Json
 from nemo_watch.pipeline import Patience
@@ -107,9 +108,10 @@ class Place:
         _place(target, content if isinstance(content, bytes) else Path(content).read_bytes())
 
     def files(self, folder: str) -> list[str]:
-        """List a folder's files with their paths below it."""
+        """List a folder's files with their paths below it, but for the marker that says whose it is."""
         base = self.root / folder
-        return sorted(str(path.relative_to(base)) for path in base.rglob("*") if not path.is_dir())
+        files = (path for path in base.rglob("*") if not path.is_dir() and path.name != MARKER_NAME)
+        return sorted(str(path.relative_to(base)) for path in files)
 
     def report(self, name: str, folder: str = "outbox") -> Json:
         """Read a report."""

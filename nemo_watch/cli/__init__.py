@@ -91,11 +91,22 @@ def run(
 
 
 @app.command()
-def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def check(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Take over folders that another nemo-watch owns, or that are not the ones they were. Stop the other "
+            "one first.",
+        ),
+    ] = False,
+) -> None:
     """Look at config, folders and backend, and say how to mend what is wrong."""
     from nemo_watch.cli.checking import run_check
 
-    raise typer.Exit(run_check(config, as_json=as_json))
+    raise typer.Exit(run_check(config, as_json=as_json, adopt=adopt))
 
 
 @app.command()
@@ -104,6 +115,48 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from nemo_watch.cli.status import run_status
 
     raise typer.Exit(run_status(config, as_json=as_json))
+
+
+@app.command()
+def why(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A path, or a name below one of the inboxes.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in one sentence which rule holds a file, since when, and what comes next."""
+    from nemo_watch.cli.why import run_why
+
+    raise typer.Exit(run_why(config, file, as_json=as_json))
+
+
+@app.command()
+def plan(
+    what: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(metavar="[INBOX|PATH]", help="An inbox's name, or a file or folder in one; default: all."),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what would happen to each file, what would be sent and what it would cost; no network, no writes."""
+    from nemo_watch.cli.plan import run_plan
+
+    raise typer.Exit(run_plan(config, what, as_json=as_json))
+
+
+@app.command()
+def resume(
+    inbox: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(metavar="[INBOX]", help="The inbox that is to go on; default: all."),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let an inbox go on that waits for your word, as one does that was full at its first start."""
+    from nemo_watch.cli.levers import run_resume
+
+    raise typer.Exit(run_resume(config, inbox, as_json=as_json))
 
 
 @app.command()

@@ -40,13 +40,18 @@ class Finding:
     mend: str = ""
 
 
-def run_check(config_path: str | None, *, as_json: bool) -> int:
-    """Print every finding; exit 1 if one of them stops the work."""
+def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) -> int:
+    """Print every finding; exit 1 if one of them stops the work. `adopt` takes over the folders that are refused."""
+    from nemo_watch.cli.standing import standings
+
     config = configuration.load(config_path, os.environ)
+    if adopt:
+        refuse_bad_layout(config)
     findings = [
         Finding("config", "good", config.source or "no file, the defaults"),
         *_layout(config),
         *_folders(config),
+        *standings(config, adopt=adopt),
         _writable("state", config.state.path, must_write=True),
         _writable("spool", config.state.spool, must_write=True),
         _disk("disk", config.state.spool),

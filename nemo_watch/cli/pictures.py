@@ -40,8 +40,13 @@ def step_words(step: str) -> str:
 
 def safe(text: str) -> str:
     """Make a hostile text fit for one place on the terminal: no control characters, no line breaks, no markup."""
+    return escape(plain(text))
+
+
+def plain(text: str) -> str:
+    """Make a hostile text fit for one line of a pipe: no control characters, no line breaks, no tabs."""
     words = " ".join(printable(text).split())
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words))
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
 
 
 MOST_WAITS = 8

@@ -15,24 +15,27 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from nemo_watch import config as configuration
 from nemo_watch.cli import EXIT_GOOD
-from nemo_watch.cli.pictures import safe, step_words
+from nemo_watch.cli.pictures import plain, safe, step_words
+from nemo_watch.cli.places import load_config
 from nemo_watch.config import Config
 from nemo_watch.ledger import Ledger
-from nemo_watch.model import Job
+from nemo_watch.model import Job, Json
+from nemo_watch.pipeline.first_run import FIRST_RUN, recall
 from nemo_watch.policy import name_of
 from nemo_watch.reports import printable
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 
 MOST_ENDED = 15
+MOST_WAITS = 8
+MOST_OPEN = 40
 # What an inbox was doing when the daemon ended is no news about today.
 NOT_WATCHED: dict[str, Any] = {"state": "not watched: the daemon is not running", "waiting": [], "waiting_count": 0}
 
 
 def run_status(config_path: str | None, *, as_json: bool) -> int:
     """Print the queue; works beside a running daemon and without one."""
-    config = configuration.load(config_path, os.environ)
+    config = load_config(config_path)
     picture = asyncio.run(_read(config))
     if as_json:
         print(json.dumps(picture, indent=2))
@@ -57,7 +60,8 @@ async def _read(config: Config) -> dict[str, Any]:
             "holds": [
                 {"reason": h.reason, "why": h.sentence, "link": h.link, "since": h.since_at.isoformat()}
                 for h in await ledger.holds()
-            ],
+            ]
+            + await _first_runs(config, ledger),
             "inboxes": [
                 {"name": key.removeprefix("inbox:"), **value} | ({} if running else NOT_WATCHED)
                 for key, value in notices.items()
@@ -69,6 +73,17 @@ async def _read(config: Config) -> dict[str, Any]:
         }
     finally:
         await ledger.close()
+
+
+async def _first_runs(config: Config, ledger: Ledger) -> list[Json]:
+    """List the inboxes that wait for a person's word, as holds: one for all their jobs."""
+    holds: list[Json] = []
+    for inbox in config.inboxes:
+        decided = await recall(ledger, inbox.name, inbox.path, config.backend.url)
+        if decided is not None and decided.state == "held" and config.backend.url != "sandbox":
+            why = decided.sentence(inbox.name)
+            holds.append({"reason": FIRST_RUN, "inbox": inbox.name, "why": why, "link": "", "since": decided.at})
+    return holds
 
 
 async def _results(ledger: Ledger, job: Job) -> list[str]:
@@ -100,7 +115,7 @@ def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Se
     if not console.is_terminal:
         console.print(f"{title}:")
         for row in rows:
-            console.print("\t".join(safe(cell) for cell in row))
+            print("\t".join(plain(cell) for cell in row))  # rich would make spaces of the tabs
         return
     table = Table(*heads, title=title, title_justify="left")
     for row in rows:
@@ -116,14 +131,22 @@ def _print(picture: dict[str, Any]) -> None:
         console.print(f"[yellow]held:[/yellow] {safe(hold['why'])} {safe(hold['link'])}")
     for inbox in picture["inboxes"]:
         console.print(f"inbox [bold]{safe(inbox['name'])}[/bold]: {safe(inbox['state'])}; {safe(inbox['mode'])}")
-        for wait in inbox["waiting"]:
+        for wait in inbox["waiting"][:MOST_WAITS]:
             console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
-    if picture["jobs"]:
+        if inbox["waiting_count"] > MOST_WAITS:
+            console.print(f"  and {inbox['waiting_count'] - MOST_WAITS} more files wait; --json names them")
+    # The hold above speaks for every job that waits for a person's word.
+    shown = [job for job in picture["jobs"] if job["reason"] != FIRST_RUN]
+    if len(shown) < len(picture["jobs"]):
+        console.print(f"{len(picture['jobs']) - len(shown)} jobs wait for this hold to end.")
+    if shown:
         rows = []
-        for job in picture["jobs"]:
+        for job in shown[:MOST_OPEN]:
             done = f" {job['progress']:.0f} %" if job["step"].startswith("render") else ""
             rows.append((job["file"], job["state"], step_words(job["step"]) + done, job["why"]))
         _table(console, "open jobs", ("file", "state", "step", "why"), rows)
+        if len(shown) > MOST_OPEN:
+            console.print(f"and {len(shown) - MOST_OPEN} more; --json names them")
     if picture["ended"]:
         rows = []
         for job in picture["ended"]:

@@ -4,7 +4,7 @@ Touches: the config file (read), and in `check_layout` the folders it names (loo
 `python -m nemo_watch.config` prints the example file.
 """
 
-from nemo_watch.config.layout import check_layout
+from nemo_watch.config.layout import check_layout, with_real_paths
 from nemo_watch.config.options import Backend, Config, Inbox, Queue, Sandbox, Seconds, State
 from nemo_watch.config.reading import build, find, load
 
@@ -20,4 +20,5 @@ __all__ = [
     "check_layout",
     "find",
     "load",
+    "with_real_paths",
 ]

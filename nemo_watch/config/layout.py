@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from nemo_watch.config.options import Config, Inbox
@@ -23,21 +23,35 @@ class Overlap:
     sentence: str
 
 
-def check_layout(config: Config) -> list[str]:
+def check_layout(
+    config: Config,
+    resolve: Callable[[str], str] | None = None,
+    is_mount: Callable[[str], bool] | None = None,
+) -> list[str]:
     """Look at the real folders: links that make two of them one, and inboxes that are mount points.
 
-    Effects: reads the folders' metadata; a mount that hangs makes this call hang.
+    `resolve` and `is_mount` look for it, by default those of os.path.
+    Effects: reads the folders' metadata; a mount that hangs makes this call hang, unless what looks there gives up.
     Repeat: safe
     """
-    found = [overlap.sentence for overlap in overlaps(config, os.path.realpath)]
+    found = [overlap.sentence for overlap in overlaps(config, resolve or os.path.realpath)]
     for inbox in config.inboxes:
         missing = [key for key in TARGETS if (inbox.name, key) in config.unnamed]
-        if missing and os.path.ismount(inbox.path):
+        if missing and (is_mount or os.path.ismount)(inbox.path):
             found.append(
                 f'the inbox "{inbox.name}" ({inbox.path}) is itself a mount point, so its {" and ".join(missing)} '
                 f"would lie outside that file system: name {'it' if len(missing) == 1 else 'them'} in [[inbox]]."
             )
     return found
+
+
+def with_real_paths(config: Config, resolve: Callable[[str], str]) -> Config:
+    """Resolve the links on the way to every inbox once: it stays that folder as long as the program runs.
+
+    Effects: as `check_layout`. Repeat: safe
+    """
+    inboxes = (inbox.model_copy(update={"path": resolve(inbox.path)}) for inbox in config.inboxes)
+    return replace(config, inboxes=tuple(inboxes))
 
 
 def overlaps(config: Config, resolve: Callable[[str], str]) -> Iterator[Overlap]:

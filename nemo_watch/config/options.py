@@ -211,12 +211,24 @@ class Inbox(Section):
     settle: Settle = Field(
         default="auto",
         description='How long a file must be quiet. "auto": 2 s after it was closed or renamed, 10 s without that '
-        "sign; a duration is a lower bound.",
+        "sign, 30 s and three polls where it is polled; a duration is a lower bound.",
     )
     sidecar_wait: Seconds = Field(
         default=30.0, description="How long a clip waits for its sidecar before the default instruction counts."
     )
-    rescan: Interval = Field(default=60.0, description="How often the folder is listed anew; events may get lost.")
+    watch: Literal["auto", "native", "polling"] = Field(
+        default="auto",
+        description='"native": the kernel tells of changes (inotify); "polling": the folder is listed again and again; '
+        '"auto": by the type of its file system, as network shares and FUSE tell nothing of what others change there.',
+    )
+    poll: Interval = Field(
+        default=5.0,
+        description="How often a polled folder is listed; while nothing happens there, it is listed less and "
+        "less often, down to every six polls or every rescan, whichever comes first.",
+    )
+    rescan: Interval = Field(
+        default=60.0, description="How often the folder is gone through for what no event told; events may get lost."
+    )
     originals: Originals = Field(
         default="archive", description='What happens to an original that is done: "archive", "delete" or "keep".'
     )

@@ -12,14 +12,28 @@ LONGEST_BYTES = 255
 """The longest file name of the usual file systems, in bytes."""
 
 RESERVED = frozenset(
-    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
+    {
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"),
+    }
 )
 """Names that Windows and many NAS boxes refuse with any extension."""
+
+_LONGEST_SUFFIX_BYTES = 200
+"""What is longer is no suffix that anybody needs to recognise."""
+
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+"""Join two signs into one, or choose the look of the sign before."""
 
 
 def key(name: str) -> str:
     """Compute what two names must share to collide somewhere: Unicode form and case do not count."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def free_name(stem: str, suffix: str, taken: Iterable[str]) -> str:
@@ -27,33 +41,59 @@ def free_name(stem: str, suffix: str, taken: Iterable[str]) -> str:
 
     `suffix` is kept whole, so ".report.toml" stays recognisable. `taken` are names as listed in the folder.
     """
-    return free_names(stem, [suffix], taken)[0]
+    return free_together([(stem, suffix)], taken)[0]
 
 
-def free_names(stem: str, suffixes: Sequence[str], taken: Iterable[str]) -> list[str]:
-    """Find names that are free together: the same number, if any, for all suffixes of one stem."""
+def free_together(parts: Sequence[tuple[str, str]], taken: Iterable[str]) -> list[str]:
+    """Find names for (stem, suffix) pairs that are free together: with the same number, if any."""
     keys = {key(name) for name in taken}
-    if stem.split(".")[0].casefold() in RESERVED:
-        stem += "_"
+    suffixes = [cut(suffix, _LONGEST_SUFFIX_BYTES) for _stem, suffix in parts]
+    stems = [_unreserved(stem) for stem, _suffix in parts]
     number = 1
     while True:
         mark = "" if number == 1 else f"-{number}"
         longest = max(len(encode(mark + suffix)) for suffix in suffixes)
-        short = cut(stem, LONGEST_BYTES - longest)
-        names = [short + mark + suffix for suffix in suffixes]
+        names = [
+            cut(stem, LONGEST_BYTES - longest) + mark + suffix for stem, suffix in zip(stems, suffixes, strict=True)
+        ]
         if not any(key(name) in keys for name in names):
             return names
         number += 1
 
 
+def _unreserved(stem: str) -> str:
+    """Mark a reserved name: with it, whatever follows its first dot is reserved too."""
+    first, dot, rest = stem.partition(".")
+    return f"{first}_{dot}{rest}" if first.rstrip(" ").casefold() in RESERVED else stem
+
+
+def suffix_after(stem: str, name: str) -> str | None:
+    """Find what follows a stem in the name of a file that belongs to it; None if it has another stem.
+
+    Unicode form and case do not count, as they do not when files are paired.
+    """
+    wanted = key(stem)
+    for length in range(len(name), 0, -1):
+        if key(name[:length]) == wanted and name[length : length + 1] in ("", "."):
+            return name[length:]
+    return None
+
+
 def cut(text: str, longest_bytes: int) -> str:
-    """Cut a name to so many bytes without splitting a character."""
-    raw = encode(text)
-    if len(raw) <= longest_bytes:
+    """Cut a name to so many bytes, not in the middle of what a person takes for one sign, if that can be helped."""
+    if len(encode(text)) <= longest_bytes:
         return text
-    while text and len(encode(text)) > longest_bytes:
-        text = text[:-1]
-    return text
+    length = len(text)
+    while length and len(encode(text[:length])) > longest_bytes:
+        length -= 1
+    whole = length
+    while whole and (_continues(text[whole]) or text[whole - 1] == "\u200d"):
+        whole -= 1
+    return text[: whole or length]
+
+
+def _continues(sign: str) -> bool:
+    return sign in _JOINERS or unicodedata.category(sign) in ("Mn", "Me")
 
 
 def encode(name: str) -> bytes:

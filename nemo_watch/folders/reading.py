@@ -13,7 +13,9 @@ import stat
 from collections.abc import Iterator
 
 from nemo_watch.errors import MediaError
+from nemo_watch.folderthreads import beat
 from nemo_watch.model import FileRef, FileStamp
+from nemo_watch.openbelow import folder_below, open_below
 
 CHUNK_BYTES = 1 << 20
 
@@ -34,11 +36,10 @@ def opened(root: str, ref: FileRef) -> Iterator[int]:
 
     Raises: MediaError with code "changed", "gone", "symlink" or "unreadable". Effects: none on the file.
     """
-    path = os.path.join(root, ref.rel)
     try:
-        # O_NONBLOCK: a FIFO under this name must not stop us; O_NOFOLLOW: a link could lead out of the inbox.
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
+        fd = open_below(root, ref.rel)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # Not a folder: a link was put in the place of one, and below a link nothing is in the inbox.
         raise MediaError("The file was removed before it was read.", code="gone") from error
     except OSError as error:
         if error.errno == errno.ELOOP:
@@ -59,8 +60,10 @@ def opened(root: str, ref: FileRef) -> Iterator[int]:
 
 def is_unchanged(root: str, ref: FileRef) -> bool:
     """Tell whether a dropped file is still the one that was judged whole."""
+    folder, _, name = ref.rel.rpartition("/")
     try:
-        found = os.stat(os.path.join(root, ref.rel), follow_symlinks=False)
+        with folder_below(root, folder) as at:
+            found = os.stat(name, dir_fd=at, follow_symlinks=False)
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and stamp_of(found) == ref.stamp
@@ -91,13 +94,10 @@ def resolve_asset(root: str, folder: str, name: str) -> FileRef | None:
     """
     rel = os.path.normpath(os.path.join(folder, name))
     path = os.path.join(root, rel)
-    if not os.path.lexists(path):
+    leads_out = os.path.isabs(rel) or rel.split("/")[0] == ".."
+    if not leads_out and not os.path.lexists(path):
         return None
-    if (
-        rel.startswith("..")
-        or os.path.isabs(rel)
-        or os.path.realpath(path) != os.path.join(os.path.realpath(root), rel)
-    ):
+    if leads_out or os.path.realpath(path) != os.path.join(os.path.realpath(root), rel):
         raise MediaError(
             f"The asset {name} leads out of the inbox.",
             code="asset_outside_inbox",
@@ -112,14 +112,24 @@ def hash_descriptor(fd: int) -> str:
     digest = hashlib.sha256()
     offset = 0
     while block := os.pread(fd, CHUNK_BYTES, offset):
+        beat()
         digest.update(block)
         offset += len(block)
     return digest.hexdigest()
 
 
+def is_content(path: str, sha256: str) -> bool:
+    """Tell whether a regular file with this content lies there. Raises: OSError other than its absence."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and hash_file(path) == sha256
+
+
 def hash_file(path: str) -> str:
     """Compute the SHA-256 of one of our own files. Raises: OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         return hash_descriptor(fd)
     finally:

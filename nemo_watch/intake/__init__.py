@@ -2,7 +2,7 @@
 
 from nemo_watch.intake.core import Intake
 from nemo_watch.intake.names import NameRules, printable
-from nemo_watch.intake.rules import Decision, InboxRules, Inspection, SettleRules, Verdict, settle_rules
+from nemo_watch.intake.rules import Decision, InboxRules, Inspection, SettleRules, Verdict, Writer, settle_rules
 
 __all__ = [
     "Decision",
@@ -12,6 +12,7 @@ __all__ = [
     "NameRules",
     "SettleRules",
     "Verdict",
+    "Writer",
     "printable",
     "settle_rules",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 
 from nemo_watch.intake.entries import ACTIVE, Entry, Folder, Phase
@@ -19,12 +20,14 @@ from nemo_watch.intake.names import (
     split_rel,
 )
 from nemo_watch.intake.rules import Inspection
-from nemo_watch.model import FileKind, FileStamp, Sighting
+from nemo_watch.model import ANY_INODE, FileKind, FileStamp, Sighting
 
 Listing = Mapping[str, tuple[FileKind, FileStamp]]
 """The files (not the folders) of one folder by name."""
 
 RETRY_LOOK_S = 5.0
+STEP = 2000
+"""So many names of a listing are taken in before others are served."""
 
 
 class Book:
@@ -54,7 +57,7 @@ class Book:
         closing = sighting.kind in ("closed", "moved")
         if entry is not None:
             self._see_again(entry, sighting.stamp, sighting.file_kind, sighting.at_s, closing=closing)
-        elif folder is None or folder.handled.get(name) != sighting.stamp:
+        elif folder is None or not _is_handled(folder, name, sighting.stamp):
             scanned = sighting.kind == "scanned"
             self._see_new(
                 folder_rel, name, sighting.stamp, sighting.file_kind, sighting.at_s, closing=closing, scanned=scanned
@@ -67,18 +70,41 @@ class Book:
         """
         if self.names.folder_rule(folder_rel):
             return
+        for _ in self._take_in(folder_rel, listing, started_s, comes_again=False):
+            pass
+
+    def _take_in(self, folder_rel: str, listing: Listing, started_s: float, *, comes_again: bool) -> Iterator[None]:
         folder = self.folder(folder_rel)
-        for name, (kind, stamp) in listing.items():
-            entry = folder.entries.get(name)
-            if entry is not None:
-                if entry.looked_s <= started_s:
-                    self._see_again(entry, stamp, kind, started_s, closing=False)
-            elif folder.handled.get(name) != stamp:
-                self._see_new(folder_rel, name, stamp, kind, started_s, closing=False, scanned=True)
-        self._remove_unlisted(folder, listing, started_s)
+        if folder.listing is listing:
+            self._see_all_again(folder, started_s)
+        else:
+            folder.listing = listing if comes_again else None  # until anything is found to differ, now or later
+            for number, (name, (kind, stamp)) in enumerate(listing.items(), 1):
+                entry = folder.entries.get(name)
+                if entry is not None:
+                    if entry.looked_s <= started_s:
+                        self._see_again(entry, stamp, kind, started_s, closing=False)
+                    else:
+                        folder.listing = None
+                elif not _is_handled(folder, name, stamp):
+                    self._see_new(folder_rel, name, stamp, kind, started_s, closing=False, scanned=True)
+                if number % STEP == 0:
+                    yield
+                    folder = self.folder(folder_rel)
+            self._remove_unlisted(folder, listing, started_s)
         folder.asked = False
         folder.listed_s = max(folder.listed_s, started_s)
         self._wake_awaiting(folder)
+
+    def _see_all_again(self, folder: Folder, at_s: float) -> None:
+        """Do what seeing every file again as it is does, for a folder that is as it was when it was last taken in."""
+        for entry in folder.entries.values():
+            if entry.looked_s <= at_s:
+                entry.looks += 1
+                entry.looked_s = at_s
+                if entry.phase in ("settling", "grace"):
+                    entry.asked = False
+                    self._dirty[entry] = None
 
     def scanned(
         self, tree: Mapping[str, Listing], *, started_s: float, under: str = "", unread: Collection[str] = ()
@@ -87,12 +113,43 @@ class Book:
 
         `unread` are folders that could not be listed: nothing below them is believed to be gone.
         """
+        for _ in self.scan_in_steps(tree, started_s=started_s, under=under, unread=unread):
+            pass
+
+    def scan_in_steps(
+        self,
+        tree: Mapping[str, Listing],
+        *,
+        started_s: float,
+        under: str = "",
+        unread: Collection[str] = (),
+        same: Collection[str] = (),
+        comes_again: bool = False,
+    ) -> Iterator[None]:
+        """Do as `scanned`, in steps between which others may be served: a large tree takes seconds.
+
+        `same` are folders that were not listed because no name in them came or went. `comes_again`: the listings are
+        kept, and a folder of which nothing changed will be given as the very same object.
+        """
+        taken = 0
         for folder_rel, listing in tree.items():
-            self.listed(folder_rel, listing, started_s=started_s)
-        blind = tuple(unread)
-        for folder_rel in [rel for rel in self.folders if rel not in tree and is_within(rel, under)]:
-            if not any(is_within(folder_rel, rel) for rel in blind):
-                self._remove_unlisted(self.folders[folder_rel], {}, started_s)
+            if self.names.folder_rule(folder_rel):
+                continue
+            yield from self._take_in(folder_rel, listing, started_s, comes_again=comes_again)
+            taken += len(listing) + 1
+            if taken >= STEP:
+                taken = 0
+                yield
+        blind, there = tuple(unread), frozenset(same)
+        gone = [rel for rel in self.folders if rel not in tree and rel not in there and is_within(rel, under)]
+        for folder_rel in gone:
+            folder = self.folders.get(folder_rel)
+            if folder is not None and not any(is_within(folder_rel, rel) for rel in blind):
+                self._remove_unlisted(folder, {}, started_s)
+
+    def incomplete(self) -> list[str]:
+        """List the files that were looked into and are not whole."""
+        return [entry.rel for entry in self.entries() if entry.phase == "incomplete"]
 
     def inspected(self, rel: str, stamp: FileStamp, inspection: Inspection, now_s: float) -> None:
         """Take in what was found inside a file that had this stamp when it was opened."""
@@ -104,9 +161,16 @@ class Book:
         if inspection.verdict == "changed":
             self._restart(entry, now_s)
             return
-        if entry.verdict != inspection.verdict:
+        if entry.verdict == "placeholder" and inspection.verdict != "placeholder":
+            self._restart(entry, now_s)  # its content began to come: that is a change, whatever its stamp says
+            return
+        verdict = inspection.verdict
+        if verdict == "unread" and inspection.writer == "open" and entry.verdict == "unchecked":
+            verdict = entry.verdict  # it was read to its end before
+        if (entry.verdict, entry.writer) != (verdict, inspection.writer):
             entry.since_s = now_s
-        entry.verdict, entry.verdict_s, entry.about = inspection.verdict, now_s, inspection.detail
+        entry.verdict, entry.verdict_s, entry.about = verdict, now_s, inspection.detail
+        entry.writer = inspection.writer
         entry.wait_from_s = max(entry.wait_from_s, now_s)
         self._dirty[entry] = None
 
@@ -199,6 +263,7 @@ class Book:
                 folder.changed_s = max(folder.changed_s, at_s)
             return
         folder = self.folder(folder_rel)
+        folder.listing = None
         folder.handled.pop(name, None)
         entry = Entry(folder, name, named.role, stamp, kind, at_s, at_s, at_s, closed=closing)
         folder.add(entry)
@@ -214,11 +279,15 @@ class Book:
             if entry.phase in ("settling", "grace"):
                 entry.asked = False
                 self._dirty[entry] = None
+            elif closing and entry.phase in ("writer", "kept_open"):
+                entry.verdict = None  # whoever had it open may be done: look now
+                self._dirty[entry] = None
         elif at_s >= entry.looked_s:
             entry.stamp, entry.kind = stamp, kind
             self._restart(entry, at_s, closing=closing)
 
     def _restart(self, entry: Entry, at_s: float, *, closing: bool = False) -> None:
+        entry.folder.listing = None
         entry.changed_s = entry.looked_s = at_s
         entry.looks, entry.closed, entry.asked = 1, closing, False
         entry.verdict, entry.verdict_s = None, 0.0
@@ -243,9 +312,13 @@ class Book:
         for name in [name for name, entry in folder.entries.items() if name not in listing]:
             if folder.entries[name].looked_s <= started_s:
                 self._remove(folder.rel, name, started_s)
+            else:
+                folder.listing = None
         if folder.handled_s <= started_s:
             for name in [name for name in folder.handled if name not in listing]:
                 self._remove(folder.rel, name, started_s)
+        else:
+            folder.listing = None
         if folder.is_empty and not listing and folder.rel and not folder.awaiting:
             self.folders.pop(folder.rel, None)
 
@@ -253,6 +326,7 @@ class Book:
         folder = self.folders.get(folder_rel)
         if folder is None:
             return
+        folder.listing = None
         entry = folder.entries.get(name)
         if entry is None:
             if name in folder.handled:
@@ -273,6 +347,7 @@ class Book:
 
     def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
         """Put a file among the handled ones: only its name and stamp are kept."""
+        folder.listing = None
         if entry is not None:
             self.enter(entry, "ignored", None)
             entry.gone = True
@@ -357,26 +432,45 @@ class Book:
         entry.about = about
         self.schedule(entry, due_s)
 
-    def to_judge(self, now_s: float) -> Iterator[Entry]:
-        """Give all that changed, came due or was woken meanwhile, until there is nothing left."""
+    def to_judge(self, now_s: float, most: int | None = None) -> Iterator[Entry]:
+        """Give all that changed, came due or was woken meanwhile, until there is nothing left or `most` were given."""
         while self._due and self._due[0][0] <= now_s:
             due_s, _, entry = heapq.heappop(self._due)
             if not entry.gone and entry.due_s == due_s:
                 self._dirty[entry] = None
-        while self._dirty:
-            dirty, self._dirty = self._dirty, {}
+        given = 0
+        while self._dirty and given != most:
+            dirty, self._dirty = iter(self._dirty), {}
             for entry in dirty:
                 if not entry.gone and entry.phase != "offered":
+                    given += 1
                     yield entry
+                    if given == most:
+                        self._dirty = {**dict.fromkeys(dirty), **self._dirty}
 
-    def next_due_s(self) -> float | None:
-        """Tell when the next file comes due by itself."""
+    def next_due_s(self, now_s: float) -> float | None:
+        """Tell when the next file comes due by itself: now, if some were left over."""
+        if self._dirty:
+            return now_s
         while self._due and (self._due[0][2].gone or self._due[0][2].due_s != self._due[0][0]):
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether nothing that changed or was woken waits to be judged."""
+        return not self._dirty
 
     def schedule(self, entry: Entry, due_s: float | None) -> None:
         """Have a file judged again at `due_s`; None: not by time."""
         if due_s is not None and due_s != entry.due_s:
             heapq.heappush(self._due, (due_s, next(self._numbers), entry))
         entry.due_s = due_s
+
+
+def _is_handled(folder: Folder, name: str, stamp: FileStamp) -> bool:
+    """Tell whether a file is the handled one of this name; at the first sighting after a start its inode is learned."""
+    known = folder.handled.get(name)
+    if known is not None and known.inode == ANY_INODE and replace(known, inode=stamp.inode) == stamp:
+        folder.handled[name] = known = stamp
+    return known == stamp

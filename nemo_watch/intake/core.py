@@ -34,23 +34,24 @@ class Intake(Book):
     def polled(self, polled: bool) -> None:
         self._judge.polled = polled
 
-    def decide(self, now_s: float) -> Decision:
-        """Judge all that changed or came due. What is asked for is asked once. Repeat: safe."""
+    def decide(self, now_s: float, *, most: int | None = None) -> Decision:
+        """Judge all that changed or came due, or the first `most` of it. What is asked for is asked once. Repeat: safe."""
         todo = Todo()
-        for entry in self.to_judge(now_s):
+        for entry in self.to_judge(now_s, most):
             self._judge.judge(entry, now_s, todo)
         return Decision(
             drops=tuple(todo.drops),
             inspect=tuple(todo.inspect),
+            to_end=frozenset(todo.to_end),
             look=tuple(todo.look),
             listings=tuple(todo.listings),
             read=tuple(todo.read),
-            next_check_s=self.next_due_s(),
+            next_check_s=self.next_due_s(now_s),
         )
 
     def idle(self) -> bool:
         """Tell whether nothing is on its way: what still waits, waits for somebody."""
-        return self.active == 0
+        return self.active == 0 and self.is_judged
 
     def waiting(self, now_s: float) -> list[Waiting]:
         """List the files that may still become drops, and why they are not: not assets, texts and ignored ones."""
@@ -98,6 +99,18 @@ class Intake(Book):
             if clip.rel != but and (own is text or text in text.folder.companions(clip.name)):
                 return True
         return False
+
+    def expected(self) -> int:
+        """Count the files that are or will be drops by their names."""
+        return sum(self._is_expected(entry) for entry in self.entries())
+
+    def _is_expected(self, entry: Entry) -> bool:
+        if entry.kind != "file" or self.namer(entry.rel):
+            return False
+        if entry.role == "video" or (entry.role == "still" and self._accept_all):
+            return True
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self._judge.shares_stem(entry.role))
+        return entry.role == "still" and own is not None
 
     def count(self) -> int:
         """Count the files that are there, handled ones too."""

@@ -18,7 +18,7 @@ from nemo_watch.intake.names import (
     sidecar_keys,
     split_name,
 )
-from nemo_watch.intake.rules import Verdict
+from nemo_watch.intake.rules import Verdict, Writer
 from nemo_watch.model import FileKind, FileRef, FileStamp
 
 _T = TypeVar("_T")
@@ -27,6 +27,9 @@ Phase = Literal[
     "settling",  # not still for its window yet, or not looked at again since
     "control",  # a control file of a transfer lies beside it
     "inspecting",  # somebody looks into it
+    "writer",  # somebody still has it open for writing
+    "kept_open",  # so too, for longer than is waited, and nothing proves that it is whole
+    "placeholder",  # its content is not on this disk yet
     "grace",  # it will be refused unless it changes
     "incomplete",  # known container, not whole
     "reading",  # TOML sidecars of its folder are read first: they may name it as an asset
@@ -39,7 +42,7 @@ Phase = Literal[
     "offered",  # handed over as a drop, not taken yet
 ]
 ACTIVE: frozenset[Phase] = frozenset(
-    {"settling", "inspecting", "grace", "reading", "sidecar", "listing", "offered"}
+    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "offered"}
 )  # these go on without anybody's help
 
 
@@ -66,6 +69,7 @@ class Entry:
     asked: bool = False
     gone: bool = False
     verdict: Verdict | None = None
+    writer: Writer = "untried"
     phase: Phase = "settling"
     about: str = ""
 
@@ -87,7 +91,8 @@ class Folder:
     """One folder: its entries, and the indexes that find who belongs to whom without a walk.
 
     `handled` are files that are a job or known to the ledger, with the stamp that is. `stems` are names of clips by
-    their folded stem, handled ones too; `texts` are sidecars, defaults and subtitles by their folded name.
+    their folded stem, handled ones too; `texts` are sidecars, defaults and subtitles by their folded name. `listing` is
+    the one that was taken in last, if nothing differed from it then and nothing was touched since.
     """
 
     rel: str
@@ -95,6 +100,7 @@ class Folder:
     listed_s: float = float("-inf")
     handled_s: float = float("-inf")
     asked: bool = False
+    listing: object = None
     entries: dict[str, Entry] = field(default_factory=dict)
     handled: dict[str, FileStamp] = field(default_factory=dict)
     stems: dict[str, tuple[str, ...]] = field(default_factory=dict)

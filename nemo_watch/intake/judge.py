@@ -7,7 +7,7 @@ from typing import assert_never
 
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
-from nemo_watch.intake.entries import Entry, Folder
+from nemo_watch.intake.entries import Entry, Folder, Phase
 from nemo_watch.intake.names import TEXT_ROLES, Role, ancestors, name_key
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, InboxRules, SettleRules
 from nemo_watch.model import Drop, Failure, FileRef, InstructionSource
@@ -21,6 +21,7 @@ class Todo:
 
     drops: list[Drop] = field(default_factory=list)
     inspect: list[FileRef] = field(default_factory=list)
+    to_end: list[FileRef] = field(default_factory=list)
     look: list[str] = field(default_factory=list)
     listings: dict[str, None] = field(default_factory=dict)
     read: list[FileRef] = field(default_factory=list)
@@ -49,15 +50,18 @@ class Judge:
             return rules.sidecar_s if entry.stamp.size_bytes else max(rules.sidecar_s, rules.empty_grace_s)
         if self.polled:
             return rules.polled_s
-        return rules.closed_s if entry.closed else rules.open_s
+        # Who cannot ask for a lease sees no difference between a file that was closed and one that was reopened.
+        untold = entry.verdict is not None and entry.writer == "unknown"
+        return rules.closed_s if entry.closed and not untold else rules.open_s
 
     def _stands(self, entry: Entry, after_s: float, now_s: float, todo: Todo) -> bool:
         """Tell whether a file was seen unchanged `after_s` beyond its window; if it is time for it, ask for a look."""
         due_s = entry.changed_s + self.window_s(entry) + after_s
-        polls = self._settle.polls if self.polled and entry.role not in TEXT_ROLES else 1
-        if entry.looked_s >= due_s and entry.looks >= polls:
+        is_text = entry.role in TEXT_ROLES
+        looks = 1 if not self.polled else 2 if is_text else self._settle.polls
+        if entry.looked_s >= due_s and entry.looks >= looks:
             return True
-        if now_s >= due_s and not entry.asked and entry.looks >= polls:
+        if now_s >= due_s and not entry.asked and (is_text or entry.looks >= looks):
             entry.asked = True
             todo.look.append(entry.rel)
         self._book.enter(entry, "grace" if after_s else "settling", due_s if now_s < due_s else None, about=entry.about)
@@ -113,8 +117,10 @@ class Judge:
         if entry.role in ("foreign", "other"):
             self._refuse(entry, own, words.foreign_type(name), todo)
             return False
-        if entry.verdict is None or entry.verdict == "changed":
+        if entry.verdict is None or entry.verdict_s < entry.changed_s + self.window_s(entry):
             self._inspect(entry, todo)
+            return False
+        if entry.writer == "open" and self._waits_for_writer(entry, now_s, todo):
             return False
         match entry.verdict:
             case "whole" | "unchecked":
@@ -122,22 +128,53 @@ class Judge:
                     self._refuse(entry, own, words.too_large(name, entry.stamp.size_bytes), todo)
                     return False
                 return True
+            case "unread":
+                self._inspect(entry, todo, to_end=True)
             case "incomplete":
                 self._book.enter(entry, "incomplete", None)
+            case "placeholder":
+                rest_s = min(rules.placeholder_again_s, max(rules.open_s, entry.verdict_s - entry.changed_s))
+                self._look_again(entry, "placeholder", entry.verdict_s + rest_s, now_s, todo)
             case "not_media" | "empty":
                 self._suspect(entry, own, rules.not_media_grace_s, words.not_media(name), now_s, todo)
             case "unreadable":
                 failure = words.unreadable(name, entry.about)
                 self._suspect(entry, own, rules.unreadable_grace_s, failure, now_s, todo)
+            case "changed":
+                raise AssertionError("a file that changed has no verdict")
             case _:
                 assert_never(entry.verdict)
         return False
 
-    def _inspect(self, entry: Entry, todo: Todo) -> None:
+    def _waits_for_writer(self, entry: Entry, now_s: float, todo: Todo) -> bool:
+        """Tell whether somebody who has a file open for writing is still waited for: not for ever, if it is whole."""
+        rules = self._settle
+        cap_s = entry.changed_s + rules.lease_cap_s
+        if now_s < cap_s:
+            rest_s = min(rules.lease_rest_s, max(rules.lease_again_s, entry.verdict_s - entry.changed_s))
+            self._look_again(entry, "writer", min(entry.verdict_s + rest_s, cap_s), now_s, todo)
+        elif entry.verdict_s < cap_s or entry.verdict == "unread":
+            self._inspect(entry, todo, phase="writer", to_end=True)
+        elif entry.verdict == "unchecked":
+            self._look_again(entry, "kept_open", entry.verdict_s + rules.lease_cap_s, now_s, todo)
+        else:
+            return False
+        return True
+
+    def _look_again(self, entry: Entry, phase: Phase, due_s: float, now_s: float, todo: Todo) -> None:
+        """Look into a file once more at a given time: what is wrong with it may end without a change of its stamp."""
+        if now_s < due_s:
+            self._book.enter(entry, phase, due_s)
+        else:
+            self._inspect(entry, todo, phase=phase)
+
+    def _inspect(self, entry: Entry, todo: Todo, *, phase: Phase = "inspecting", to_end: bool = False) -> None:
         if not entry.asked:
             entry.asked = True
             todo.inspect.append(entry.ref)
-        self._book.enter(entry, "inspecting", None, about=entry.about)
+            if to_end:
+                todo.to_end.append(entry.ref)
+        self._book.enter(entry, phase, None, about=entry.about)
 
     def _suspect(
         self, entry: Entry, own: Entry | None, grace_s: float, failure: Failure, now_s: float, todo: Todo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nemo_watch.model import Drop, FileRef
@@ -11,18 +11,26 @@ from nemo_watch.model import Drop, FileRef
 MAX_UPLOAD_BYTES = 500 * 1024 * 1024
 """Larger files are refused here, before any byte is uploaded (Source: contract.md 3)."""
 
-Verdict = Literal["whole", "unchecked", "incomplete", "not_media", "empty", "unreadable", "changed"]
+Verdict = Literal[
+    "whole", "unchecked", "unread", "incomplete", "placeholder", "not_media", "empty", "unreadable", "changed"
+]
+Writer = Literal["none", "open", "unknown", "untried"]
+"""Whether somebody has a file open for writing: nobody, somebody, not to be told (it belongs to somebody else), and
+not asked where the answer is not to be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What a look into an open file found; `detail` is the system's own word for an error ("" if none).
 
-    "changed" means that the opened file is not the one that was judged: nothing is known of its content.
+    "changed": the opened file is not the one that was judged, so nothing is known of its content. "unread": only
+    reading it to its end can tell, and that was not done as it may be open for writing. "unchecked": it cannot be told.
+    "placeholder": it has a size, but its content is not on this disk; it was not opened.
     """
 
     verdict: Verdict
     detail: str = ""
+    writer: Writer = "untried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,10 @@ class SettleRules:
     """How long things must stand still, as seen by us, before they are believed.
 
     `closed_s` after a close or a rename, `open_s` without one, `polled_s` and `polls` looks where only polling sees.
-    The graces begin when the window is over: what looks wrong by then may still be on its way.
-    Units: seconds. Source: arrivals.md 2; the graces are judgements.
+    The graces begin when the window is over: what looks wrong by then may still be on its way. While somebody has a
+    file open for writing it is looked at again after `lease_again_s`, later every `lease_rest_s`, but `lease_cap_s`
+    after its last change only a container that is whole counts: servers keep files open long after the last byte.
+    Units: seconds. Source: arrivals.md 2; the graces, and how often is looked again, are judgements.
     """
 
     closed_s: float = 2.0
@@ -45,6 +55,10 @@ class SettleRules:
     not_media_grace_s: float = 10.0
     unreadable_grace_s: float = 30.0
     link_grace_s: float = 10.0
+    lease_again_s: float = 2.0
+    lease_rest_s: float = 10.0
+    lease_cap_s: float = 60.0
+    placeholder_again_s: float = 30.0
 
 
 def settle_rules(
@@ -65,18 +79,13 @@ def settle_rules(
         closed_s = open_s = polled_s = sidecar_s = settle_s
     elif settle_s is not None:
         closed_s, open_s, polled_s = max(closed_s, settle_s), max(open_s, settle_s), max(polled_s, settle_s)
-    return SettleRules(
+    return replace(
+        rules,
         closed_s=closed_s,
         open_s=open_s,
         sidecar_s=sidecar_s,
         polled_s=polled_s,
-        polls=rules.polls,
         sidecar_wait_s=sidecar_wait_s,
-        incomplete_after_s=rules.incomplete_after_s,
-        empty_grace_s=rules.empty_grace_s,
-        not_media_grace_s=rules.not_media_grace_s,
-        unreadable_grace_s=rules.unreadable_grace_s,
-        link_grace_s=rules.link_grace_s,
     )
 
 
@@ -101,11 +110,14 @@ class Decision:
 
     Each request is made once: it is answered by `Intake.see` (for `look`), `inspected`, `listed` (for `listings`, which
     are folders, "" being the inbox itself) and `asset_names` (for `read`: settled TOML sidecars whose assets are to be
-    named). `next_check_s` is when to decide again if nothing happens, None: never.
+    named). Those of `inspect` that are in `to_end` too are read to their ends, if nothing less tells whether they are
+    whole, even while somebody has them open for writing. `next_check_s` is when to decide again if nothing happens,
+    None: never.
     """
 
     drops: tuple[Drop, ...] = ()
     inspect: tuple[FileRef, ...] = ()
+    to_end: frozenset[FileRef] = frozenset()
     look: tuple[str, ...] = ()
     listings: tuple[str, ...] = ()
     read: tuple[FileRef, ...] = ()

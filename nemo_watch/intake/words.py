@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from nemo_watch.intake.entries import Entry
-from nemo_watch.intake.names import FOREIGN, printable, split_name
+from nemo_watch.intake.entries import Entry, Phase
+from nemo_watch.intake.names import FOREIGN, TEXT_ROLES, printable, split_name
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
 from nemo_watch.model import Failure
 
@@ -94,63 +94,107 @@ def symlink(name: str, sidecar: str = "") -> Failure:
 
 
 def sentence(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
-    """Say why a file waits, since when and what comes next."""
+    """Say in one sentence which rule holds a file, since when, and when it is looked at next."""
+    reason = _reason(entry, now_s, rules, window_s)
+    if entry.phase in _LASTING:
+        return reason
+    since = "" if entry.phase == "settling" else f", unchanged for {age(now_s - entry.changed_s)}"
+    return f"{reason}{since}; {_next(entry, now_s)}"
+
+
+_LASTING: frozenset[Phase] = frozenset({"asset", "ignored", "settled"})
+"""These are answers, not waits: nothing is looked at again."""
+
+
+def _next(entry: Entry, now_s: float) -> str:
+    if entry.phase == "grace" and entry.due_s is not None:
+        return f"it is refused in {age(entry.due_s - now_s)} unless it changes"
+    if entry.due_s is not None:
+        return f"next look in {age(entry.due_s - now_s)}"
+    match entry.phase:
+        case "control":
+            return "next look when that file goes or this one changes"
+        case "incomplete":
+            return "next look when it changes"
+        case "no_instruction":
+            return "next look when one comes"
+        case "sidecar":
+            return "next look when that file stands still"
+        case "offered":
+            return "next it is a job"
+        case _:
+            return "next look now"
+
+
+def _reason(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
     still_s = now_s - entry.changed_s
     about = printable(entry.about)
     match entry.phase:
         case "settling":
-            why = "" if entry.closed or window_s <= rules.closed_s else ", as nobody was seen to close it"
-            return f"settling: unchanged for {age(min(still_s, window_s))} of {age(window_s)}{why}"
+            still = age(min(still_s, window_s))
+            return f"settling: unchanged for {still} of {age(window_s)}{_why_long(entry, rules, window_s)}"
         case "control":
             return f"{about} beside it says that it is still being transferred"
         case "inspecting":
             return "it stood still and is being looked into"
+        case "writer":
+            return f"somebody still has it open for writing, which is waited for {age(rules.lease_cap_s)} at most"
+        case "kept_open":
+            return "somebody still has it open for writing, and nothing in it proves that it is whole"
+        case "placeholder":
+            return "it has a size, but its content is not on this disk yet"
         case "grace":
-            left = f"; it is refused in {age(entry.due_s - now_s)} unless it changes" if entry.due_s is not None else ""
-            return f"{_suspicion(entry)}{left}"
+            return _suspicion(entry)
+        case "incomplete" if still_s < rules.incomplete_after_s:
+            return "it is not whole: its end or its index is missing"
         case "incomplete":
-            if still_s < rules.incomplete_after_s:
-                return f"it is not whole: its end or its index is missing; unchanged for {age(still_s)}"
-            return (
-                f"it is not whole and has not changed for {age(still_s)}: parked until it changes. "
-                "Copy it again if nothing is sending it any more"
-            )
+            return "it is not whole, so it is parked: copy it again if nothing is sending it any more"
         case "reading" if entry.is_toml:
             return "it is being read"
         case "reading":
             return "a TOML sidecar in its folder is read first, as it may name this file as an asset"
+        case "sidecar" if entry.about and entry.about == entry.folder.rel:
+            quiet = age(rules.sidecar_wait_s)
+            return f"it has no sidecar, and its folder {about}/ is still being filled: {quiet} of quiet are waited for"
+        case "sidecar" if about:
+            return f"its sidecar {about} is settling"
         case "sidecar":
-            left = age(entry.due_s - now_s) if entry.due_s is not None else "a moment"
-            if entry.about == entry.folder.rel and entry.about:
-                return (
-                    f"it has no sidecar, and its folder {about}/ is still being filled: quiet in {left} at the earliest"
-                )
-            return f"its sidecar {about} is settling" if about else f"it waits for a sidecar, {left} more"
+            return f"it waits {age(rules.sidecar_wait_s)} for a sidecar"
         case "listing":
             return "its folder is being listed once more to see whether a sidecar came"
+        case "no_instruction" if about:
+            return f"{about} is a link, and links are never followed: put the text file itself there"
         case "no_instruction":
-            if about:
-                return f"{about} is a link, and links are never followed: put the text file itself there"
             return (
                 "nothing says what to do with it: put a text file of the same name beside it, a _default.txt into its "
                 "folder, or an instruction into the inbox's config"
             )
+        case "asset" if about:
+            return f"the sidecar {about} names it as an asset"
         case "asset":
-            if about:
-                return f"the sidecar {about} names it as an asset"
             return "images and sound serve as assets until they get a sidecar of their own"
         case "ignored":
             return f"it is ignored: {about}"
+        case "settled" if entry.role == "default":
+            return "it is the instruction for clips of this folder and below that have no sidecar"
+        case "settled" if not entry.folder.has_clip_for(entry.name):
+            return "no clip of its name is here; it waits for one"
         case "settled":
-            if entry.role == "default":
-                return "it is the instruction for clips of this folder and below that have no sidecar"
-            if not entry.folder.has_clip_for(entry.name):
-                return "no clip of its name is here; it waits for one"
             return "it serves the clips of its name"
         case "offered":
             return "it is ready and is being entered as a job"
         case _:
             assert_never(entry.phase)
+
+
+def _why_long(entry: Entry, rules: SettleRules, window_s: float) -> str:
+    if entry.role in TEXT_ROLES:
+        return "" if entry.stamp.size_bytes else ", as it is empty"
+    if window_s > max(rules.open_s, rules.closed_s):
+        return ", as only looking tells of changes here"
+    if entry.verdict is not None and entry.writer == "unknown":
+        return ", as it belongs to somebody else and so cannot be asked whether it is open for writing"
+    return "" if entry.closed or rules.open_s <= rules.closed_s else ", as nobody was seen to close it"
 
 
 def _suspicion(entry: Entry) -> str:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from nemo_watch.errors import LedgerError
-from nemo_watch.ledger.database import errors_named, identity, open_engine, upgrade
+from nemo_watch.ledger.database import Reading, errors_named, identity, open_engine, upgrade
 from nemo_watch.ledger.rows import (
     FILES,
     HOLDS,
@@ -64,23 +64,26 @@ class Ledger:
     thread, so that a hung folder never stops a commit.
     """
 
-    def __init__(self, path: str, *, create: bool = True) -> None:
+    def __init__(self, path: str, *, create: bool = True, reading: Reading | None = None) -> None:
         """Open or create the database and bring its schema up to date.
 
+        With `reading` nothing is written, not even beside the file: not the schema, and every change fails.
         Raises: LedgerError if it is missing (with `create=False`), damaged, locked, or from a newer version.
         Effects: creates the file and upgrades the schema. Repeat: safe.
         """
         self.path = path
+        create = create and reading is None
         if not create and not os.path.exists(path):
             raise LedgerError(
                 f"There is no ledger at {path}.",
                 hint="Start the daemon once, or name its state folder in the config ([state] path); "
                 "if it runs as another user, run this command as that user.",
             )
-        self._engine = open_engine(path)
+        self._engine = open_engine(path, reading)
         try:
             with errors_named(path), self._engine.connect() as connection:
-                upgrade(connection)
+                if reading is None:
+                    upgrade(connection)
                 self.ledger_id = identity(connection)
         except LedgerError:
             self._engine.dispose()
@@ -254,11 +257,13 @@ class Ledger:
 
         await self.transact(work)
 
-    async def wake(self, reason: str) -> int:
-        """Make every job that is held for this reason due now; return how many. Repeat: safe."""
+    async def wake(self, reason: str, *, inbox: str | None = None) -> int:
+        """Make every job (of one inbox) that is held for this reason due now; return how many. Repeat: safe."""
 
         def work(c: Connection) -> int:
             due = JOBS.update().where(JOBS.c.state == "held", JOBS.c.reason == reason)
+            if inbox is not None:
+                due = due.where(JOBS.c.inbox == inbox)
             return c.execute(due.values(next_try_at=to_ms(_now()))).rowcount
 
         return await self.transact(work)

@@ -6,10 +6,12 @@ Touches: the SQLite file of the ledger.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 import alembic.command
 import alembic.config
@@ -25,8 +27,18 @@ BUSY_S = 30.0
 """How long one process waits for another's transaction before it says that the ledger is locked."""
 
 
-def open_engine(path: str) -> Engine:
-    """Build the way to one database file: every commit durable, writers one after the other."""
+Reading = Literal["live", "still"]
+"""How a ledger is read without writing: beside a daemon that uses it, or while surely nobody does."""
+
+
+def open_engine(path: str, reading: Reading | None = None) -> Engine:
+    """Build the way to one database file: every commit durable, writers one after the other.
+
+    With "still" SQLite makes no file beside the database, and does not look for one: what a killed daemon left in the
+    write-ahead log would not be seen.
+    """
+    if reading is not None:
+        return _reading_engine(path, reading)
     engine = sa.create_engine(sa.URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
 
     @sa.event.listens_for(engine, "connect")
@@ -45,6 +57,12 @@ def open_engine(path: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _reading_engine(path: str, reading: Reading) -> Engine:
+    query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if reading == "still" else {})
+    url = sa.URL.create("sqlite+pysqlite", database=f"file:{quote(os.fsencode(path))}", query=query)
+    return sa.create_engine(url, connect_args={"timeout": BUSY_S})
 
 
 @contextlib.contextmanager

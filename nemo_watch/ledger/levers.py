@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from nemo_watch.ledger import Ledger
-from nemo_watch.ledger.rows import LEVERS, to_ms
+from nemo_watch.ledger.rows import LEVERS, moment, to_ms
 from nemo_watch.model import Json
 
 KEPT = timedelta(days=1)
@@ -21,11 +21,12 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """One wish: `kind` is the command's word, `argument` what it is about."""
+    """One wish: `kind` is the command's word, `argument` what it is about, `pulled_at` when it was made."""
 
     lever_id: int
     kind: str
     argument: Json
+    pulled_at: datetime
 
 
 class Levers:
@@ -50,7 +51,7 @@ class Levers:
 
         def work(c: Connection) -> list[Lever]:
             query = sa.select(LEVERS).where(LEVERS.c.answer.is_(None)).order_by(LEVERS.c.lever_id)
-            return [Lever(r.lever_id, r.kind, json.loads(r.argument)) for r in c.execute(query)]
+            return [Lever(r.lever_id, r.kind, json.loads(r.argument), moment(r.pulled_at)) for r in c.execute(query)]
 
         return await self._ledger.transact(work)
 

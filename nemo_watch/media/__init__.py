@@ -9,9 +9,12 @@ from nemo_watch.media.run import Progress, RunLimits, RunResult, run_ffmpeg, saf
 from nemo_watch.media.sniff import Sniff, box_duration_ms, sniff
 from nemo_watch.media.tool import Tool, check_tool, find_ffmpeg
 from nemo_watch.media.verify import verify_video
+from nemo_watch.media.whole import EndReader, EndVerdict, judge_ending
 
 __all__ = [
     "AudioInfo",
+    "EndReader",
+    "EndVerdict",
     "MediaInfo",
     "Progress",
     "RunLimits",
@@ -23,6 +26,7 @@ __all__ = [
     "box_duration_ms",
     "check_tool",
     "find_ffmpeg",
+    "judge_ending",
     "measure",
     "parse_probe",
     "probe",

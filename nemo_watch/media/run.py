@@ -99,12 +99,14 @@ async def run_ffmpeg(
     on_line: Callable[[str], None] | None = None,
     limits: RunLimits = DEFAULT_LIMITS,
     env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> RunResult:
     """Run ffmpeg with these arguments in its own process group and wait for its end.
 
     With `on_line` the caller's filters own standard output and each line of it is given to that function; otherwise
     progress is read from there. A non-zero exit is a value, not an exception. If the awaiting task is cancelled, or
-    a callback raises, the child gets SIGTERM, after 5 s SIGKILL, and is waited for before this returns.
+    a callback raises, the child gets SIGTERM, after 5 s SIGKILL, and is waited for before this returns. Descriptors
+    in `pass_fds` are open in the child under the same numbers ("/proc/self/fd/7").
 
     Raises: MediaToolError if there is no ffmpeg or it cannot be started.
     Effects: whatever `args` write, below `cwd` for relative names.
@@ -121,6 +123,7 @@ async def run_ffmpeg(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             env=surroundings,
+            pass_fds=pass_fds,
         )
     except (OSError, ValueError) as error:
         raise MediaToolError(f"The ffmpeg program cannot be started: {error}") from error

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from nemo_watch.errors import MediaError
+from nemo_watch.media.walks import MAX_PARTS, Ending, read_at, walk
 
 Verdict = Literal["whole", "incomplete", "unchecked", "not_media", "empty"]
 SniffKind = Literal["video", "image", "audio", ""]
 
 _HEAD_BYTES = 4096
-_MAX_BOXES = 20_000
-"""A file of 500 MB can claim 60 million boxes; fragmented recordings of hours have some ten thousand."""
 _FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"moof", b"sidx"})
 _PICTURE_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
 _SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P "})
+_ENDINGS: dict[Ending, str] = {
+    "whole": "it is whole.",
+    "incomplete": "its end is missing.",
+    "unchecked": "its end tells nothing.",
+}
 _MPEG1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
@@ -37,15 +39,6 @@ class Sniff:
     sentence: str
 
 
-def _read(fd: int, count: int, offset: int) -> bytes:
-    try:
-        return os.pread(fd, count, offset)
-    except (OSError, OverflowError) as error:
-        raise MediaError(
-            f"The file cannot be read: {error}.", code="unreadable", hint="Check its permissions and the disk."
-        ) from error
-
-
 def sniff(fd: int, size_bytes: int, name: str) -> Sniff:
     """Judge the file behind an open descriptor, reading a few kilobytes whatever its size.
 
@@ -53,11 +46,11 @@ def sniff(fd: int, size_bytes: int, name: str) -> Sniff:
 
     Raises: MediaError (code "unreadable") if reading fails.
     Repeat: safe; the descriptor's position is not moved.
-    Source: ISO/IEC 14496-12 4.2 (boxes), arrivals.md procedure 6.
+    Source: ISO/IEC 14496-12 4.2 (boxes), arrivals.md procedure 6; `walks` for the other containers.
     """
     if size_bytes <= 0:
         return Sniff("empty", "", "", "The file is empty.")
-    head = _read(fd, min(size_bytes, _HEAD_BYTES), 0)
+    head = read_at(fd, min(size_bytes, _HEAD_BYTES), 0)
     if not head.strip(b"\0"):
         return Sniff("incomplete", "", "", "The file begins with nothing but zeros: its content has not arrived yet.")
     suffix = name.rpartition(".")[2].lower()
@@ -66,7 +59,8 @@ def sniff(fd: int, size_bytes: int, name: str) -> Sniff:
     kind, container = _magic(head, suffix)
     if not container:
         return Sniff("not_media", "", "", "The file is neither a video nor an image nor a sound.")
-    return Sniff("unchecked", kind, container, f"The file begins like {container}; its end tells nothing.")
+    verdict = walk(fd, size_bytes, container)
+    return Sniff(verdict, kind, container, f"The file begins like {container}; {_ENDINGS[verdict]}")
 
 
 def _sniff_boxes(fd: int, size_bytes: int, head: bytes, suffix: str) -> Sniff:
@@ -81,7 +75,7 @@ def _sniff_boxes(fd: int, size_bytes: int, head: bytes, suffix: str) -> Sniff:
 
     has_moov = False
     offset = 0
-    for _ in range(_MAX_BOXES):
+    for _ in range(MAX_PARTS):
         if offset == size_bytes:
             if has_moov:
                 return Sniff("whole", kind, container, f"The file is a whole {container} container.")
@@ -96,12 +90,12 @@ def _sniff_boxes(fd: int, size_bytes: int, head: bytes, suffix: str) -> Sniff:
             return cut(f"The file ends at byte {size_bytes}, but its content goes on to byte {end}.")
         has_moov = has_moov or name == b"moov"
         offset = end
-    return Sniff("unchecked", kind, container, f"The file has more than {_MAX_BOXES} parts; not all were looked at.")
+    return Sniff("unchecked", kind, container, f"The file has more than {MAX_PARTS} parts; not all were looked at.")
 
 
 def _box_at(fd: int, limit: int, offset: int) -> tuple[bytes, int, int] | None:
     """Read a box header: its type, where its content begins and where it ends; None if there is no box."""
-    header = _read(fd, 16, offset)
+    header = read_at(fd, 16, offset)
     if len(header) < 8 or offset + 8 > limit:
         return None
     length, name = int.from_bytes(header[:4]), header[4:8]
@@ -125,7 +119,7 @@ def box_duration_ms(fd: int, size_bytes: int) -> int:
     begin, end = 0, size_bytes
     for wanted in (b"moov", b"mvhd"):
         offset = begin
-        for _ in range(_MAX_BOXES):
+        for _ in range(MAX_PARTS):
             box = _box_at(fd, end, offset) if offset < end else None
             if box is None or box[2] > end:
                 return 0
@@ -135,7 +129,7 @@ def box_duration_ms(fd: int, size_bytes: int) -> int:
             offset = box[2]
         else:
             return 0
-    body = _read(fd, 32, begin)[: end - begin]
+    body = read_at(fd, 32, begin)[: end - begin]
     wide = body[:1] == b"\x01"
     at, width = (20, 8) if wide else (12, 4)
     if len(body) < at + 4 + width:

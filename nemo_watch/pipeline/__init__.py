@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from nemo_watch.errors import MediaError, NemoWatchError
 from nemo_watch.model import Drop, Failure, Job
-from nemo_watch.pipeline.accepting import enter_drop
+from nemo_watch.pipeline.accepting import enter_drop, make_edit_id, understand
 from nemo_watch.pipeline.editing import RejectedError, edit, ensure_session, remember_draft, upload_files
 from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, render
+from nemo_watch.pipeline.first_run import FIRST_RUN
 from nemo_watch.pipeline.house import (
     EndedError,
     House,
@@ -27,7 +28,7 @@ from nemo_watch.pipeline.house import (
 from nemo_watch.pipeline.reusing import reused_source, take_over
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
-__all__ = ["House", "InboxRules", "Patience", "Progress", "accept", "run_job"]
+__all__ = ["House", "InboxRules", "Patience", "Progress", "accept", "make_edit_id", "run_job", "understand"]
 
 
 UNKNOWN_INBOX = "inbox_unknown"
@@ -61,6 +62,8 @@ async def run_job(house: House, job: Job) -> None:
         )
         await house.ledger.update(job.job_id, state="held", reason=UNKNOWN_INBOX, sentence=sentence, next_try_at=None)
         return
+    if await _is_held_at_first_run(house, job):
+        return
     await house.ledger.update(job.job_id, active=True, state="ready", reason="", sentence="", next_try_at=None)
     watched = False
     try:
@@ -81,6 +84,18 @@ async def run_job(house: House, job: Job) -> None:
         if not watched:  # an export goes on without a worker, and people want to see how far it is
             house.progress.pop(job.job_id, None)
         await house.ledger.update(job.job_id, active=False)
+
+
+async def _is_held_at_first_run(house: House, job: Job) -> bool:
+    """Hold a job whose inbox waits for a person's word; what was begun before goes on. Source: product.md 4.7."""
+    if await house.ledger.steps(job.job_id):
+        return False
+    sentence = await house.why_not(job.inbox)
+    if sentence:
+        await house.ledger.update(
+            job.job_id, state="held", reason=FIRST_RUN, sentence=sentence, next_try_at=None, active=False
+        )
+    return bool(sentence)
 
 
 async def _whole_way(house: House, job: Job) -> None:

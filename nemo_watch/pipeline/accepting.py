@@ -28,8 +28,7 @@ async def enter_drop(house: House, drop: Drop) -> Job:
     if drop.refusal is not None:
         return await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)
     try:
-        instructions = await _read_instructions(rules, drop)
-        work = await _plan_work(rules, drop, instructions)
+        instructions, work = await understand(rules, drop)
     except SidecarError as error:
         failure = Failure(error.code, error.message, error.hint, line=error.line, column=error.column, step="sidecar")
         return await _enter_refused(house, drop, _bare_work(rules, drop), failure)
@@ -40,9 +39,10 @@ async def enter_drop(house: House, drop: Drop) -> Job:
             house, drop, _bare_work(rules, drop), Failure(error.code, error.message, error.hint, step="fingerprint")
         )
     try:
-        sha256 = await rules.call(folders.fingerprint, rules.places.inbox, drop.clip)
+        sha256 = await rules.inbox.call(folders.fingerprint, rules.places.inbox, drop.clip)
         extras = [
-            await rules.call(folders.fingerprint, rules.places.inbox, ref) for ref in (*work.companions, *work.assets)
+            await rules.inbox.call(folders.fingerprint, rules.places.inbox, ref)
+            for ref in (*work.companions, *work.assets)
         ]
     except MediaError as error:
         if error.code in ("changed", "gone"):
@@ -62,10 +62,19 @@ def make_edit_id(backend: str, contents: list[str], work: Work) -> str:
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+async def understand(rules: InboxRules, drop: Drop) -> tuple[Instructions, Work]:
+    """Read a drop's instruction and decide what there is to do. Nothing is written, so that a plan can be made of it.
+
+    Raises: SidecarError, MediaError. Repeat: safe.
+    """
+    instructions = await _read_instructions(rules, drop)
+    return instructions, await _plan_work(rules, drop, instructions)
+
+
 async def _read_instructions(rules: InboxRules, drop: Drop) -> Instructions:
     if drop.sidecar is None:
         return Instructions(steps=(rules.instruction,))
-    data = await rules.call(folders.read_small, rules.places.inbox, drop.sidecar, SIDECAR_MOST_BYTES)
+    data = await rules.inbox.call(folders.read_small, rules.places.inbox, drop.sidecar, SIDECAR_MOST_BYTES)
     return sidecar.parse(data, drop.sidecar.rel.rpartition("/")[2])
 
 
@@ -79,7 +88,7 @@ async def _plan_work(rules: InboxRules, drop: Drop, instructions: Instructions) 
     folder, stem, _suffix = split(drop.clip.rel)
     assets: list[FileRef] = []
     for name in instructions.assets:
-        ref = await rules.call(folders.resolve_asset, rules.places.inbox, folder, name)
+        ref = await rules.inbox.call(folders.resolve_asset, rules.places.inbox, folder, name)
         if ref is None:
             raise MediaError(
                 f"The asset {name} is not there.",
@@ -126,9 +135,10 @@ async def _remove_old_report(house: House, job: Job, drop: Drop) -> None:
     target, content = step.data["report_target"], step.data["report"].encode()
     rules = house.inboxes[drop.inbox]
     folder = os.path.dirname(os.path.join(rules.places.inbox, drop.clip.rel))
-    for path in (target, os.path.join(folder, os.path.basename(target))):
+    beside = os.path.join(folder, os.path.basename(target))
+    for place, path in ((rules.rejects, target), (rules.inbox, beside)):
         try:
-            await rules.call(folders.remove_own, path, content)
+            await place.call(folders.remove_own, path, content)
         except FolderError as error:
             log.info("report.left", path=path, why=error.message)
 
@@ -160,7 +170,11 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
     if paying.state != "delivered":
         owner = house.inboxes.get(paying.inbox)
         same_place = (paying.inbox, paying.clip.rel) == (drop.inbox, drop.clip.rel)
-        if same_place or owner is None or not await owner.call(folders.is_unchanged, owner.places.inbox, paying.clip):
+        if (
+            same_place
+            or owner is None
+            or not await owner.inbox.call(folders.is_unchanged, owner.places.inbox, paying.clip)
+        ):
             # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
             await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip)
             return paying

@@ -9,7 +9,6 @@ import asyncio
 import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Self
 
 from nemo_watch import folders, policy, reply
 from nemo_watch.client import MIME_TYPES, UploadSource
@@ -68,8 +67,8 @@ async def _see_that_nothing_changed(house: House, job: Job) -> None:
     rules = house.rules(job)
     root = rules.places.inbox
     for ref in (job.clip, *((job.work.sidecar,) if job.work.sidecar else ())):
-        if not await rules.call(folders.is_unchanged, root, ref):
-            there = await rules.call(os.path.lexists, os.path.join(root, ref.rel))
+        if not await rules.inbox.call(folders.is_unchanged, root, ref):
+            there = await rules.inbox.call(os.path.lexists, os.path.join(root, ref.rel))
             code, what = ("changed", "was changed") if there else ("gone", "was removed")
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=code)
     own = house.own_sidecar(job.inbox, job.clip.rel)
@@ -110,14 +109,17 @@ async def _upload(house: House, job: Job, session: Session, name: str, ref: File
         house.show(job, name, sent / total if total else None)
 
     suffix = split(filename)[2].lower().lstrip(".")
-    with await rules.call(_hold_open, rules.places.inbox, ref) as file:
+    file = await rules.inbox.call(_hold_open, rules.places.inbox, ref)
+    try:
 
         async def read(offset: int, count: int) -> bytes:
-            return await rules.call(os.pread, file.fd, count, offset)
+            return await rules.inbox.read(os.pread, file.fd, count, offset)
 
         source = UploadSource(filename, ref.stamp.size_bytes, MIME_TYPES.get(suffix, "application/octet-stream"), read)
         uploaded = await house.client.upload(session.session_id, source, house.skill(job), on_progress)
-        still = await rules.call(folders.is_unchanged, rules.places.inbox, ref)
+        still = await rules.inbox.call(folders.is_unchanged, rules.places.inbox, ref)
+    finally:
+        rules.inbox.threads.soon(file.close)  # on a file system that hangs a close hangs, too
     if ref == job.clip and (uploaded.sent_sha256 != job.sha256 or not still):
         # What was sent is not what was judged whole: nothing is paid yet, so this file starts again from the beginning.
         raise MediaError("The file was changed while it was uploaded.", code="changed")
@@ -126,14 +128,12 @@ async def _upload(house: House, job: Job, session: Session, name: str, ref: File
 
 @dataclass(frozen=True, slots=True)
 class _OpenFile:
-    """A descriptor that is closed with its block."""
+    """A descriptor of a file in an inbox."""
 
     fd: int
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of it. Repeat: once."""
         os.close(self.fd)
 
 

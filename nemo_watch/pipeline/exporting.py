@@ -153,12 +153,11 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     FolderError. Repeat: safe; a partial download goes on where it was. Source: contract.md 8.3, product.md 9.
     """
     name, rendering = f"download-{number}", f"render-{number}"
-    path = os.path.join(house.spool, job.job_id, f"{number}.mp4")
+    path = os.path.join(house.spool.root, job.job_id, f"{number}.mp4")
     known = await house.recorded(job, name)
     if known is not None and os.path.exists(path) and os.path.getsize(path) == known["size_bytes"]:
         return True
-    rules = house.rules(job)
-    await rules.call(folders.make_folder, os.path.dirname(path))
+    await house.spool.call(folders.make_folder, os.path.dirname(path))
     started_at = now()
     house.show(job, name, 0.0)
 
@@ -177,8 +176,8 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
         # Neither address has it any more: the kept draft is made into a file once more, which is free.
         gone = MediaError("the backend does not have it any more.", code="download_corrupt")
         return await _bad_bytes(house, job, name, rendering, {**made, "bad": LAST_BAD}, part, gone)
-    await rules.call(folders.take_name, part, path)
-    digest = await rules.call(folders.hash_file, path)
+    await house.spool.call(folders.take_name, part, path)
+    digest = await house.spool.call(folders.hash_file, path)
     size_bytes = os.path.getsize(path)
     data = {"path": path, "sha256": digest, "size_bytes": size_bytes, "duration_s": info.duration_ms / 1000}
     await house.done(job, name, data, started_at=started_at)

@@ -10,22 +10,19 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import ParamSpec, TypeVar
 
 import structlog
 
 from nemo_watch.client import Client
 from nemo_watch.folders import Places
+from nemo_watch.folderthreads import HUNG_S
+from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
 from nemo_watch.model import Duplicates, FileRef, Job, Json, Originals, SkillHeaders
 from nemo_watch.policy import Paid
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 log = structlog.get_logger("nemo_watch.pipeline")
 
@@ -35,7 +32,8 @@ class Patience:
     """The waiting times of the pipeline. Units: seconds.
 
     `looks_s` are the pauses before each look at a session whose edit is in doubt, `settle_reads_s` the moments after a
-    silent turn at which the state is read. Source: contract.md 6.6, 6.7, 8.2.
+    silent turn at which the state is read. A folder is hung after `folder_s` without a sign of life.
+    Source: contract.md 6.6, 6.7, 8.2, house.md 3.1.
     """
 
     render_poll_s: float = 30.0
@@ -45,25 +43,24 @@ class Patience:
     give_up_after_s: float = 86400.0
     looks_s: tuple[float, ...] = (30.0, 60.0, 60.0, 60.0, 60.0)
     settle_reads_s: tuple[float, ...] = (0.0, 3.0, 3.0)
+    folder_s: float = HUNG_S
 
 
 @dataclass(frozen=True, slots=True)
 class InboxRules:
-    """One inbox as the pipeline sees it; `pool` is the only pool that touches its folders."""
+    """One inbox as the pipeline sees it: its folders are touched through their guards alone."""
 
     name: str
     places: Places
-    pool: ThreadPoolExecutor
+    inbox: GuardedFolder
+    outbox: GuardedFolder
+    rejects: GuardedFolder
+    archive: GuardedFolder
     language: str = "en"
     skill: str = ""
     instruction: str = ""
     originals: Originals = "archive"
     duplicates: Duplicates = "reuse"
-
-    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a blocking function on the inbox's own pool."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, lambda: function(*args, **kwargs))
 
 
 @dataclass(slots=True)
@@ -99,7 +96,8 @@ class House:
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
     `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
     the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is
-    a clip's own sidecar as the intake sees it now. `entering` lets one drop after the other
+    a clip's own sidecar as the intake sees it now. `why_not(inbox)` says why no job of an inbox may begin, "" if it
+    may. `entering` lets one drop after the other
     ask whether its work is known, `leaving` one job after the other plan which files go with it. `paying`
     are the jobs with a paid call in flight, `own_calls` counts each
     job's paid calls in this process, `paid_calls` all of them.
@@ -110,7 +108,7 @@ class House:
     backend: str
     backend_key: str
     inboxes: dict[str, InboxRules]
-    spool: str
+    spool: GuardedFolder
     skill_headers: Callable[[str], SkillHeaders]
     session_language: Callable[[str, str], str]
     verify: Callable[[str, float | None, int | None], Awaitable[MediaInfo]]
@@ -118,6 +116,7 @@ class House:
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]
     own_sidecar: Callable[[str, str], FileRef | None]
+    why_not: Callable[[str], Awaitable[str]]
     patience: Patience = field(default_factory=Patience)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     entering: asyncio.Lock = field(default_factory=asyncio.Lock)

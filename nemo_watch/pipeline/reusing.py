@@ -63,7 +63,7 @@ async def take_over(house: House, job: Job) -> bool:
 async def _all_there(house: House, job: Job, delivered: Json) -> bool:
     rules = house.rules(job)
     for one in delivered["files"]:
-        if not await rules.call(folders.is_content, one["target"], one["sha256"]):
+        if not await rules.outbox.call(folders.is_content, one["target"], one["sha256"]):
             return False
     return True
 

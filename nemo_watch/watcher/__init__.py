@@ -3,7 +3,8 @@
 Touches: the inbox's folder (reading only), inotify, threads of its own.
 """
 
+from nemo_watch.openbelow import open_below
 from nemo_watch.watcher.core import Watcher
-from nemo_watch.watcher.disk import Sniffed, Sniffer, open_below
+from nemo_watch.watcher.inspecting import Sniffed, Sniffer
 
 __all__ = ["Sniffed", "Sniffer", "Watcher", "open_below"]

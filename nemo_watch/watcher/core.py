@@ -9,20 +9,25 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
-from nemo_watch.intake import Decision, Intake
+from nemo_watch.errors import NemoWatchError
+from nemo_watch.intake import Decision, Inspection, Intake
 from nemo_watch.model import Drop, FileRef, FileStamp, Sighting, Waiting
-from nemo_watch.watcher import disk
-from nemo_watch.watcher.guard import Guard
+from nemo_watch.watcher import disk, inspecting
+from nemo_watch.watcher.guard import Guard, WatchSetting
 from nemo_watch.watcher.native import HintKind
 from nemo_watch.watcher.threads import PULSE_S, InboxThreads
 
+JUDGED_AT_ONCE = 2000
 LOOKS_AT_ONCE = 200
 INSPECTIONS_AT_ONCE = 16
+ENDINGS_AT_ONCE = 2
 LISTING_REST = 5.0
 """After a listing its folder rests for so many times what the listing took: a burst must not list it for every file."""
 ACCEPT_AGAIN_S = 30.0
@@ -46,25 +51,31 @@ class Watcher:
         intake: Intake,
         on_drop: Callable[[Drop], Awaitable[None]],
         *,
-        sniff: disk.Sniffer,
+        sniff: inspecting.Sniffer,
+        ends: inspecting.EndReader | None = None,
         assets_of: Callable[[bytes, str], Iterable[str]] = _no_assets,
         rescan_s: float = 60.0,
-        native: bool = True,
+        watch: WatchSetting = "auto",
         poll_s: float = 5.0,
         guard_s: float = 5.0,
         hung_s: float = 30.0,
         drops_at_once: int = 2,
+        trust: Callable[[], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Remember what to watch; nothing is touched before `run`.
 
+        `ends` reads files to their ends where `sniff` cannot tell whether they are whole; without it they pass.
         `assets_of(data, name)` gives the files that a TOML sidecar names, and nothing for one it cannot read.
-        `on_drop` makes a job of a drop; if it fails, the drop is offered again later.
+        `on_drop` makes a job of a drop; if it fails, the drop is offered again later. `trust` is asked in the inbox's
+        own threads before anything that was seen is believed: "", or the sentence why the inbox must not be believed.
         """
         self.root = root
         self._intake = intake
         self._on_drop = on_drop
-        self._sniff = sniff
+        self._inspector = inspecting.Inspector(root, sniff)
+        self._ends = ends
+        self._endings = asyncio.Semaphore(ENDINGS_AT_ONCE)
         self._assets_of = assets_of
         self._hung_s = hung_s
         self._drops_at_once = drops_at_once
@@ -76,12 +87,13 @@ class Watcher:
             intake,
             self._threads,
             rescan_s=rescan_s,
-            native=native,
+            watch=watch,
             poll_s=poll_s,
             guard_s=guard_s,
             clock=clock,
             on_hint=self._hint_from_thread,
             on_listed=self._wake,
+            trust=trust,
         )
         self._changed = asyncio.Event()
         self._hints: deque[tuple[str, HintKind]] = deque()
@@ -101,6 +113,11 @@ class Watcher:
         if self._threads.is_hung:
             return f"hung: {self.root} has not answered for {self._hung_s:g} s"
         return "watching" if self._guard.started else "starting"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the whole inbox was listed once."""
+        return self._guard.started
 
     @property
     def mode(self) -> str:
@@ -212,10 +229,11 @@ class Watcher:
             self._changed.clear()
             wait_s = PULSE_S
             if self._guard.paused:
-                self._hints.clear()  # the listing that ends the pause will tell
+                if not self._guard.is_listing:
+                    self._forget_hints()
             elif self._guard.identity is not None:
                 self._follow_hints()
-                decision = self._intake.decide(self._clock())
+                decision = self._intake.decide(self._clock(), most=JUDGED_AT_ONCE)
                 self._act(decision)
                 if decision.next_check_s is not None:
                     wait_s = min(wait_s, max(0.0, decision.next_check_s - self._clock()))
@@ -224,6 +242,11 @@ class Watcher:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    def _forget_hints(self) -> None:
+        """Let go of what was told: the listing that ends the pause begins later, and will tell."""
+        self._hinted = False
+        self._hints.clear()
 
     def _follow_hints(self) -> None:
         self._hinted = False
@@ -251,7 +274,7 @@ class Watcher:
         for part in _parts(decision.look, LOOKS_AT_ONCE):
             self._spawn(self._look([(rel, None) for rel in part]))
         for refs in _parts(decision.inspect, INSPECTIONS_AT_ONCE):
-            self._spawn(self._inspect(refs))
+            self._spawn(self._inspect(refs, decision.to_end))
         for refs in _parts(decision.read, LOOKS_AT_ONCE):
             self._spawn(self._read(refs))
         for folder in decision.listings:
@@ -273,17 +296,50 @@ class Watcher:
         for rel in blind:
             self._intake.missed(rel, self._clock())
 
-    async def _inspect(self, refs: Sequence[FileRef]) -> None:
-        found = await self._threads.call(lambda: [disk.inspect(self.root, ref, self._sniff) for ref in refs])
+    async def _inspect(self, refs: Sequence[FileRef], to_end: Collection[FileRef]) -> None:
+        leases, blocks = self._guard.file_system.leases, self._guard.file_system.blocks
+        into = self._inspector.look_into
+        founds = await self._threads.call(lambda: [into(ref, leases=leases, blocks=blocks) for ref in refs])
+        answers: list[tuple[FileRef, Inspection]] = []
+        for ref, found in zip(refs, founds, strict=True):
+            seen = found.inspection
+            if seen.verdict != "unread":
+                answers.append((ref, seen))
+            elif self._ends is None:
+                answers.append((ref, replace(seen, verdict="unchecked")))
+            elif seen.writer in ("none", "untried") or ref in to_end:
+                self._spawn(self._read_to_end(self._ends, ref, found.container))
+            else:
+                answers.append((ref, seen))
+        await self._answer(answers)
+
+    async def _read_to_end(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
+        async with self._endings:  # of this inbox: one that hangs must not keep the others from reading
+            fd = await self._threads.call(self._inspector.open, ref)
+            if isinstance(fd, Inspection):
+                await self._answer([(ref, fd)])
+                return
+            conclude = partial(self._inspector.conclude, fd, ref, leases=self._guard.file_system.leases)
+            try:
+                verdict = await ends.read(fd, container)
+            except BaseException:
+                self._threads.later(conclude, "unchecked")
+                raise
+            seen = await self._threads.call(conclude, verdict)
+        await self._answer([(ref, seen)])
+
+    async def _answer(self, answers: Iterable[tuple[FileRef, Inspection]]) -> None:
         now_s = self._clock()
-        for ref, inspection in zip(refs, found, strict=True):
+        changed = []
+        for ref, inspection in answers:
             self._intake.inspected(ref.rel, ref.stamp, inspection, now_s)
-        changed = [(ref.rel, None) for ref, found_ in zip(refs, found, strict=True) if found_.verdict == "changed"]
+            if inspection.verdict == "changed":
+                changed.append((ref.rel, None))
         if changed:
             await self._look(changed)
 
     async def _read(self, refs: Sequence[FileRef]) -> None:
-        texts = await self._threads.call(lambda: [disk.read_text(self.root, ref) for ref in refs])
+        texts = await self._threads.call(lambda: [inspecting.read_text(self.root, ref) for ref in refs])
         for ref, data in zip(refs, texts, strict=True):
             names = self._assets_of(data, ref.rel.rpartition("/")[2]) if data else ()
             self._intake.asset_names(ref.rel, ref.stamp, names)
@@ -340,6 +396,10 @@ class Watcher:
             return  # it changed or went while it stood in the queue
         try:
             await self._on_drop(drop)
+        except NemoWatchError as error:  # a folder or the ledger that cannot be used just now
+            log.warning("drop.not_accepted", path=self.root, file=rel, why=error.message, again_s=ACCEPT_AGAIN_S)
+            self._loop.call_later(ACCEPT_AGAIN_S, self._offer_again, rel, stamp)
+            return
         except Exception:  # one file that cannot be accepted must not stop the others
             log.exception("drop.not_accepted", path=self.root, file=rel, again_s=ACCEPT_AGAIN_S)
             self._loop.call_later(ACCEPT_AGAIN_S, self._offer_again, rel, stamp)

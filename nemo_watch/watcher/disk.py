@@ -1,4 +1,4 @@
-"""Looks at an inbox: listings, stamps, and openings that never leave it. Blocking. Touches: files, reading only.
+"""Looks at an inbox: listings and stamps. Blocking. Touches: files, reading only.
 
 Every answer that something is not there is given only if the inbox is still the same folder: below an unmounted share
 everything seems to be gone.
@@ -6,51 +6,74 @@ everything seems to be gone.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import lru_cache
 
-from nemo_watch.errors import MediaError
-from nemo_watch.intake import Inspection, Verdict
-from nemo_watch.model import FileKind, FileRef, FileStamp
+from nemo_watch import mounts
+from nemo_watch.model import FileKind, FileStamp
 
-Identity = tuple[int, int]
-"""Device and inode of the inbox's folder: another one means that something was mounted or put in its place."""
+Identity = tuple[int, int, int]
+"""Device and inode of the inbox's folder, and the id of its mount: another one means that something was mounted over it
+or put in its place."""
 
-MAX_SIDECAR_BYTES = 64 * 1024
-_GONE = (FileNotFoundError, NotADirectoryError)
+Listing = dict[str, tuple[FileKind, FileStamp]]
+Signature = tuple[int, int, int, int]
+"""Device, inode, mtime and ctime of a folder: they change when a name in it comes or goes."""
+
+GONE = (FileNotFoundError, NotADirectoryError)
+RECENT_NS = 5_000_000_000
+"""Time stamps of folders are coarse (2 s on vfat): one younger than this may stand for two states."""
 
 
 class RootChangedError(OSError):
     """The inbox is not the folder any more that was looked at before."""
 
 
-class Sniffed(Protocol):
-    """What a look at a file's bytes found."""
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is kept of a folder that was listed: its own stat, whether that can be trusted, and its inner folders.
+
+    A folder that changed just before it was listed may change again without another time stamp: not trusted.
+    """
+
+    signature: Signature
+    settled: bool
+    inner: tuple[str, ...]
 
     @property
-    def verdict(self) -> Verdict: ...
-
-
-Sniffer = Callable[[int, int, str], Sniffed]
-"""(open descriptor, size in bytes, name) -> what the bytes say."""
+    def inode(self) -> int:
+        return self.signature[1]
 
 
 @dataclass(slots=True)
 class Scan:
-    """The files of a tree by folder; `unread` are folders that could not be listed."""
+    """The files of a tree by folder; `unread` are folders that could not be listed.
+
+    `outline` holds every folder that was entered; `same` are those that were not listed, as no name in them changed.
+    """
 
     identity: Identity
-    tree: dict[str, dict[str, tuple[FileKind, FileStamp]]] = field(default_factory=dict)
+    tree: dict[str, Listing] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    outline: dict[str, Outline] = field(default_factory=dict)
+    same: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        return not self.unread and not any(self.tree.values())
+        return not self.unread and not self.same and not any(self.tree.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Which folder an inbox is, and on what it lies."""
+
+    identity: Identity
+    file_system: mounts.FileSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +87,31 @@ class Look:
 
 
 def identity_of(root: str) -> Identity:
-    """Tell which folder lies at a path. Raises: OSError if there is none."""
-    found = os.stat(root)
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), root)
-    return found.st_dev, found.st_ino
+    """Tell which folder lies at a path; an automount is triggered. Raises: OSError if there is none."""
+    # By "." an automount is entered; by O_PATH nobody else who watches the folder is told of each look.
+    fd = os.open(os.path.join(root, "."), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = os.fstat(fd)
+        return found.st_dev, found.st_ino, _mount_id(fd)
+    finally:
+        os.close(fd)
+
+
+def _mount_id(fd: int) -> int:
+    with open(f"/proc/self/fdinfo/{fd}", encoding="ascii", errors="replace") as info:
+        return next((int(line[7:]) for line in info if line.startswith("mnt_id:")), -1)
+
+
+@lru_cache(maxsize=8)
+def _judged(root: str, mount_id: int, mountinfo: str) -> mounts.FileSystem:
+    return mounts.file_system_of(os.path.abspath(root), mounts.parse(mountinfo), mount_id=mount_id)
+
+
+def ground_of(root: str) -> Ground:
+    """Tell which folder lies at a path and on what kind of file system. Raises: OSError if there is none."""
+    identity = identity_of(root)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="") as info:
+        return Ground(identity, _judged(root, identity[2], info.read()))
 
 
 def stamp_of(found: os.stat_result) -> FileStamp:
@@ -88,52 +131,100 @@ def below(root: str, rel: str) -> str:
     return os.path.join(root, rel) if rel else root
 
 
-def scan(root: str, under: str, enters: Callable[[str], bool]) -> Scan:
+def scan(
+    root: str,
+    under: str,
+    enters: Callable[[str], bool],
+    *,
+    before: Mapping[str, Listing] | None = None,
+    outline: Mapping[str, Outline] | None = None,
+) -> Scan:
     """List a tree from the folder `under` on, not following links; hidden and temporary names are left out.
 
+    `before` is an earlier tree: a folder of which nothing changed is given as the very same object. With an earlier
+    `outline` a folder in which no name came or went is not listed at all: its files may have changed in place.
     Raises: OSError if the inbox itself cannot be listed; RootChangedError if it was replaced meanwhile.
     """
     result = Scan(identity_of(root))
+    recent_ns = time.time_ns() - RECENT_NS
     todo = [under]
     while todo:
         folder = todo.pop()
+        path = below(root, folder)
         try:
-            result.tree[folder], inner = _list_one(below(root, folder))
+            now = _signature(path, folder)
+            old = outline.get(folder) if outline is not None else None
+            if old is not None and old.settled and old.signature == now:
+                result.same.append(folder)
+                result.outline[folder] = old
+            else:
+                earlier = before.get(folder) if before is not None else None
+                listing, inner = _list_one(path, earlier)
+                result.tree[folder] = listing
+                entered = tuple(name for name in inner if enters(f"{folder}/{name}" if folder else name))
+                result.outline[folder] = Outline(now, max(now[2:]) < recent_ns, entered)
         except OSError as error:
             if not folder:
                 raise
-            if not isinstance(error, _GONE):
+            if not isinstance(error, GONE):
                 result.unread.append(folder)
             continue
-        paths = (f"{folder}/{name}" if folder else name for name in inner)
-        todo.extend(path for path in paths if enters(path))
+        names = result.outline[folder].inner
+        todo.extend(f"{folder}/{name}" if folder else name for name in names)
     if identity_of(root) != result.identity:
         raise RootChangedError(errno.ESTALE, os.strerror(errno.ESTALE), root)
     return result
 
 
-def list_folder(root: str, folder: str, identity: Identity) -> dict[str, tuple[FileKind, FileStamp]] | None:
+def _signature(path: str, folder: str) -> Signature:
+    found = os.lstat(path) if folder else os.stat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def list_folder(root: str, folder: str, identity: Identity) -> Listing | None:
     """List the files of one folder; None if it is gone. Raises: OSError if that cannot be told."""
     try:
         return _list_one(below(root, folder))[0]
-    except _GONE:
+    except GONE:
         _insist(root, identity)
         return None
 
 
-def _list_one(path: str) -> tuple[dict[str, tuple[FileKind, FileStamp]], list[str]]:
-    files: dict[str, tuple[FileKind, FileStamp]] = {}
+def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[str]]:
+    """List one folder; what is as it was `before` is given as the same objects: polling is mostly that."""
+    files: Listing = {}
     folders: list[str] = []
+    known: Listing = before if before is not None else {}
+    unchanged = 0
     with os.scandir(path) as found:
         for item in found:
-            if item.name.startswith((".", "~")):
+            name = item.name
+            if name.startswith((".", "~")):
                 continue
-            with contextlib.suppress(FileNotFoundError):  # it went while the folder was being read
+            try:
                 if item.is_dir(follow_symlinks=False):
-                    folders.append(item.name)
-                else:
-                    seen = item.stat(follow_symlinks=False)
-                    files[item.name] = (kind_of(seen), stamp_of(seen))
+                    folders.append(name)
+                    continue
+                seen = item.stat(follow_symlinks=False)
+            except FileNotFoundError:  # it went while the folder was being read
+                continue
+            old = known.get(name)
+            if old is not None:
+                stamp = old[1]
+                if (
+                    stamp.mtime_ns == seen.st_mtime_ns
+                    and stamp.size_bytes == seen.st_size
+                    and stamp.inode == seen.st_ino
+                    and old[0] == kind_of(seen)
+                ):
+                    files[name] = old
+                    unchanged += 1
+                    continue
+            files[name] = (kind_of(seen), stamp_of(seen))
+    if before is not None and unchanged == len(before) == len(files):
+        return before, folders
     return files, folders
 
 
@@ -150,7 +241,7 @@ def look_at(
         at_s = clock()
         try:
             found = os.lstat(below(root, rel))
-        except _GONE:
+        except GONE:
             looks.append(Look(rel, at_s))
         except (OSError, ValueError):
             blind.append(rel)
@@ -165,57 +256,3 @@ def look_at(
 def _insist(root: str, identity: Identity) -> None:
     if identity_of(root) != identity:
         raise RootChangedError(errno.ESTALE, os.strerror(errno.ESTALE), root)
-
-
-def open_below(root: str, rel: str) -> int:
-    """Open a file of an inbox for reading, following no link anywhere below the inbox and never waiting for a writer.
-
-    Raises: OSError (ELOOP or ENOTDIR where a link lies in the way). Effects: the caller closes the descriptor.
-    """
-    *folders, name = rel.split("/")
-    at = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for folder in folders:
-            inner = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-            os.close(at)
-            at = inner
-        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-    finally:
-        os.close(at)
-
-
-@contextlib.contextmanager
-def _opened(root: str, ref: FileRef) -> Iterator[int | None]:
-    """Open a file and give its descriptor, or None if it is not the regular file any more that was judged."""
-    fd = open_below(root, ref.rel)
-    try:
-        found = os.fstat(fd)
-        yield fd if kind_of(found) == "file" and stamp_of(found) == ref.stamp else None
-    finally:
-        os.close(fd)
-
-
-def inspect(root: str, ref: FileRef, sniff: Sniffer) -> Inspection:
-    """Look into a file that stood still. Repeat: safe."""
-    try:
-        with _opened(root, ref) as fd:
-            if fd is None:
-                return Inspection("changed")
-            return Inspection(sniff(fd, ref.stamp.size_bytes, ref.rel.rpartition("/")[2]).verdict)
-    except MediaError as error:
-        return Inspection("unreadable", error.message)
-    except OSError as error:
-        if isinstance(error, _GONE) or error.errno == errno.ELOOP:
-            return Inspection("changed")
-        return Inspection("unreadable", error.strerror or "")
-
-
-def read_text(root: str, ref: FileRef) -> bytes:
-    """Read a sidecar as it was when it stood still; b"" if it changed, is too long or cannot be read."""
-    try:
-        with _opened(root, ref) as fd:
-            if fd is None or ref.stamp.size_bytes > MAX_SIDECAR_BYTES:
-                return b""
-            return os.read(fd, MAX_SIDECAR_BYTES)
-    except OSError:
-        return b""  # the job that uses it will say what is wrong with it

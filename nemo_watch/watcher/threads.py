@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from nemo_watch.folderthreads import DaemonPool
 
 _T = TypeVar("_T")
 PULSE_S = 5.0
@@ -28,7 +29,7 @@ class InboxThreads:
         self._clock = clock
         self._on_change = on_change
         self._returned_s = clock()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="inbox")
+        self._pool = DaemonPool(2, "inbox")
 
     async def call(self, work: Callable[..., _T], *args: Any) -> _T:
         """Run something in one of the threads and wait for it, however long it takes."""
@@ -48,6 +49,10 @@ class InboxThreads:
             self.is_hung = False
             self._on_change(False)  # noqa: FBT003  # a callback's only argument
         return future.result()
+
+    def later(self, work: Callable[..., object], *args: Any) -> None:
+        """Have something done in one of the threads that nobody waits for, such as the closing of a file."""
+        self._pool.submit(work, *args)
 
     async def close(self, last: Callable[[], object] | None = None) -> None:
         """Run one last thing and end the threads; one that hangs is left behind after a while."""

@@ -1,11 +1,9 @@
-"""Moves and publications on real folders, two file systems included."""
+"""Reading what was dropped and publishing what was made, on real folders."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,41 +11,19 @@ import pytest
 from nemo_watch import folders
 from nemo_watch.errors import FolderError, MediaError
 from nemo_watch.folders import Places, Plan
-from nemo_watch.model import FileRef
+from nemo_watch.folders.files import target_errors
+from tests.folder_tools import drop, make_places, names
 
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    paths = [str(tmp_path / name) for name in ("inbox", "outbox", "rejects", "archive")]
-    for path in paths:
-        os.mkdir(path)
-    return Places(*paths)
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[str]:
-    """A folder on another file system: the memory one that every Linux has."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        assert os.stat(folder).st_dev != os.stat(tmp_path).st_dev
-        yield folder
-
-
-def drop(places: Places, rel: str, content: bytes = b"clip") -> FileRef:
-    path = os.path.join(places.inbox, rel)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as out:
-        out.write(content)
-    return FileRef(rel, folders.stamp_of(os.stat(path)))
+    return make_places(str(tmp_path))
 
 
 def spooled(tmp_path: Path, content: bytes) -> tuple[str, str]:
     path = tmp_path / "spool.mp4"
     path.write_bytes(content)
     return str(path), hashlib.sha256(content).hexdigest()
-
-
-def names(folder: str) -> list[str]:
-    return sorted(os.listdir(folder))
 
 
 # ---------------------------------------------------------------- reading
@@ -100,8 +76,8 @@ def test_assets_stay_inside(places: Places, tmp_path: Path) -> None:
 def test_publish_twice_makes_one_file(places: Places, tmp_path: Path) -> None:
     source, digest = spooled(tmp_path, b"result")
     plan = Plan(source, folders.plan_name(places.outbox, "sub", "clip", ".mp4"), digest)
-    assert folders.publish(plan, "job")
-    assert folders.publish(plan, "job")
+    assert folders.publish(places.outbox, plan, "job")
+    assert folders.publish(places.outbox, plan, "job")
     assert names(os.path.join(places.outbox, "sub")) == ["clip.mp4"]
 
 
@@ -109,10 +85,10 @@ def test_a_name_taken_since_it_was_planned_is_never_overwritten(places: Places, 
     source, digest = spooled(tmp_path, b"result")
     plan = Plan(source, folders.plan_name(places.outbox, "", "clip", ".mp4"), digest)
     Path(plan.target).write_bytes(b"somebody else's")
-    assert not folders.publish(plan, "job")
+    assert not folders.publish(places.outbox, plan, "job")
     assert Path(plan.target).read_bytes() == b"somebody else's"
     assert folders.plan_name(places.outbox, "", "clip", ".mp4").endswith("clip-2.mp4")
-    assert not folders.write_new(plan.target, b"report", "job")
+    assert not folders.write_new(places.outbox, plan.target, b"report", "job")
     assert names(places.outbox) == ["clip.mp4"]
 
 
@@ -120,100 +96,125 @@ def test_a_source_that_differs_from_its_hash_is_not_published(places: Places, tm
     source, _digest = spooled(tmp_path, b"result")
     plan = Plan(source, os.path.join(places.outbox, "clip.mp4"), "00" * 32)
     with pytest.raises(FolderError):
-        folders.publish(plan, "job")
+        folders.publish(places.outbox, plan, "job")
     assert names(places.outbox) == []
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(places: Places, tmp_path: Path) -> None:
     plan = Plan("/dev/zero", "/dev/full/x", "")
     with pytest.raises(FolderError) as caught:
-        folders.publish(plan, "job")
+        folders.publish("/dev/full", plan, "job")
     assert caught.value.code == "outbox_unavailable"
-    with pytest.raises(FolderError) as full, folders._folder_errors("/somewhere"):
+    with pytest.raises(FolderError) as full, target_errors("/somewhere"):
         os.write(os.open("/dev/full", os.O_WRONLY), b"x")
     assert full.value.code == "disk_full"
 
 
-# ---------------------------------------------------------------- moving originals
+# ---------------------------------------------------------------- parents that are swapped for links
 
 
-def test_an_original_is_moved_under_its_own_name(places: Places) -> None:
+def test_a_parent_swapped_for_a_link_leads_nowhere(places: Places, tmp_path: Path) -> None:
     ref = drop(places, "sub/clip.mp4")
-    plan = folders.plan_moves(places, places.archive, [ref.rel])[0]
-    assert folders.move_original(plan, ref.stamp, "job") == "moved"
-    assert names(os.path.join(places.archive, "sub")) == ["clip.mp4"]
-    assert folders.move_original(plan, ref.stamp, "job") == "gone"
+    inside, outside = os.path.join(places.inbox, "sub"), tmp_path / "outside"
+    os.rename(inside, outside)  # the very same file, but no longer in the inbox
+    os.symlink(outside, inside)
+    assert not folders.is_unchanged(places.inbox, ref)
+    with pytest.raises(MediaError) as caught:
+        folders.fingerprint(places.inbox, ref)
+    assert caught.value.code == "gone"
 
 
-@pytest.mark.parametrize("across", [False, True])
-def test_a_new_version_stays_where_it_is(places: Places, elsewhere: str, across: bool) -> None:
-    ref = drop(places, "clip.mp4")
-    drop(places, "clip.mp4", b"a new version")
-    plan = folders.plan_moves(places, elsewhere if across else places.archive, [ref.rel])[0]
-    assert folders.move_original(plan, ref.stamp, "job") == "changed"
-    assert names(places.inbox) == ["clip.mp4"]
-    assert not os.path.exists(plan.target)
+def test_an_asset_outside_is_refused_whether_it_is_there_or_not(places: Places) -> None:
+    drop(places, "..odd/logo.png")
+    found = folders.resolve_asset(places.inbox, "", "..odd/logo.png")
+    assert found is not None
+    for name in ("../nothing-there.png", "/etc/nothing-there.png"):
+        with pytest.raises(MediaError) as caught:
+            folders.resolve_asset(places.inbox, "", name)
+        assert caught.value.code == "asset_outside_inbox"
 
 
-@pytest.mark.parametrize("across", [False, True])
-def test_a_link_is_moved_as_a_link(places: Places, elsewhere: str, tmp_path: Path, across: bool) -> None:
-    (tmp_path / "secret").write_bytes(b"secret")
-    path = os.path.join(places.inbox, "clip.mp4")
-    os.symlink(tmp_path / "secret", path)
-    stamp = folders.stamp_of(os.lstat(path))
-    plan = folders.plan_moves(places, elsewhere if across else places.rejects, ["clip.mp4"])[0]
-    assert folders.move_original(plan, stamp, "job") == "moved"
-    assert os.readlink(plan.target) == str(tmp_path / "secret")
-    assert names(places.inbox) == []
+# ---------------------------------------------------------------- links among the target folders
 
 
-def test_a_move_across_file_systems_keeps_content_time_and_mode(places: Places, elsewhere: str) -> None:
-    content = os.urandom(2 * folders.CHUNK_BYTES + 5)
-    ref = drop(places, "clip.mp4", content)
-    path = os.path.join(places.inbox, "clip.mp4")
-    os.chmod(path, 0o640)
-    os.utime(path, ns=(1, 1_500_000_000_000_000_000))
-    ref = FileRef(ref.rel, folders.stamp_of(os.stat(path)))
-    plan = folders.plan_moves(places, elsewhere, [ref.rel])[0]
-    assert folders.move_original(plan, ref.stamp, "job") == "moved"
-    found = os.stat(plan.target)
-    assert Path(plan.target).read_bytes() == content
-    assert (found.st_mode & 0o777, found.st_mtime_ns) == (0o640, 1_500_000_000_000_000_000)
-    assert names(places.inbox) == []
-    assert names(elsewhere) == ["clip.mp4"]
+def test_a_link_in_the_outbox_that_its_owner_made_is_followed(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    (tmp_path / "big-disk").mkdir()
+    os.symlink(tmp_path / "big-disk", os.path.join(places.outbox, "vertical"))
+    target = folders.plan_name(places.outbox, "vertical/today", "clip", ".mp4")
+    assert folders.publish(places.outbox, Plan(source, target, digest), "job")
+    assert (tmp_path / "big-disk" / "today" / "clip.mp4").read_bytes() == b"result"
 
 
-def test_a_move_across_that_was_killed_after_the_rename_is_finished(places: Places, elsewhere: str) -> None:
-    ref = drop(places, "clip.mp4", b"whole")
-    plan = folders.plan_moves(places, elsewhere, [ref.rel])[0]
-    Path(plan.target).write_bytes(b"whole")
-    assert folders.move_original(plan, ref.stamp, "job") == "moved"
-    assert names(places.inbox) == []
-    assert names(elsewhere) == ["clip.mp4"]
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that belongs to somebody else")
+def test_a_link_in_the_outbox_that_somebody_else_made_is_not_followed(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    (tmp_path / "not-theirs").mkdir()
+    link = os.path.join(places.outbox, "vertical")
+    os.symlink(tmp_path / "not-theirs", link)
+    os.lchown(link, 65534, 65534)
+    for act in (
+        lambda: folders.plan_name(places.outbox, "vertical", "clip", ".mp4"),
+        lambda: folders.publish(places.outbox, Plan(source, f"{link}/clip.mp4", digest), "job"),
+        lambda: folders.write_new(places.outbox, f"{link}/clip.toml", b"report", "job"),
+        lambda: folders.move_original(places.inbox, drop(places, "c.mp4"), places.outbox, f"{link}/c.mp4", "job"),
+    ):
+        with pytest.raises(FolderError) as caught:
+            act()
+        assert (caught.value.code, "another user" in caught.value.message) == ("outbox_unavailable", True)
+    assert names(str(tmp_path / "not-theirs")) == []
+    # Whoever owns the outbox may send its sub-folders wherever he likes.
+    os.chown(places.outbox, 65534, 65534)
+    assert folders.publish(places.outbox, Plan(source, f"{link}/clip.mp4", digest), "job")
 
 
-def test_another_file_under_the_planned_name_is_kept(places: Places, elsewhere: str) -> None:
-    for root in (places.archive, elsewhere):
-        ref = drop(places, "clip.mp4", b"mine")
-        plan = folders.plan_moves(places, root, [ref.rel])[0]
-        Path(plan.target).write_bytes(b"theirs")
-        assert folders.move_original(plan, ref.stamp, "job") == "taken"
-        assert Path(plan.target).read_bytes() == b"theirs"
-        assert names(places.inbox) == ["clip.mp4"]
+# ---------------------------------------------------------------- what a kill left
 
 
-def test_delete_only_takes_what_was_read(places: Places) -> None:
-    ref = drop(places, "clip.mp4")
-    drop(places, "clip.mp4", b"a new version")
-    assert folders.delete_original(places.inbox, ref) == "changed"
-    assert names(places.inbox) == ["clip.mp4"]
-    assert folders.delete_original(places.inbox, drop(places, "clip.mp4")) == "moved"
-    assert names(places.inbox) == []
+def test_what_a_kill_left_of_a_publication_is_no_second_copy(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    plan = Plan(source, os.path.join(places.outbox, "clip.mp4"), digest)
+    temp = os.path.join(places.outbox, f"{folders.TEMP_PREFIX}job.tmp")
+    Path(temp).write_bytes(b"resu")
+    assert folders.publish(places.outbox, plan, "job")
+    assert names(places.outbox) == ["clip.mp4"]
+    os.link(plan.target, temp)  # between the two halves of a rename on a file system without the flag
+    assert folders.publish(places.outbox, plan, "job")
+    assert names(places.outbox) == ["clip.mp4"]
 
 
-def test_sweep_takes_only_our_half_files(places: Places) -> None:
-    drop(places, "clip.mp4")
-    for name in ("~nemo-watch-e1-1.tmp", "~other.tmp", "sub/~nemo-watch-e2-1.tmp"):
-        drop(places, name)
-    assert folders.sweep(places.inbox) == 2
-    assert names(places.inbox) == ["clip.mp4", "sub", "~other.tmp"]
+def test_a_link_laid_in_the_way_of_a_temporary_name_is_not_written_through(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    (tmp_path / "precious").write_bytes(b"precious")
+    os.link(tmp_path / "precious", os.path.join(places.outbox, f"{folders.TEMP_PREFIX}job.tmp"))
+    assert folders.publish(places.outbox, Plan(source, os.path.join(places.outbox, "clip.mp4"), digest), "job")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_a_plan_for_another_outbox_is_made_again(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    elsewhere = tmp_path / "former" / "clip.mp4"
+    elsewhere.parent.mkdir()
+    assert not folders.publish(places.outbox, Plan(source, str(elsewhere), digest), "job")
+    assert not folders.write_new(places.outbox, str(elsewhere), b"report", "job")
+    elsewhere.write_bytes(b"result")
+    assert folders.publish(places.outbox, Plan(source, str(elsewhere), digest), "job")
+    assert names(places.outbox) == []
+
+
+def test_results_get_the_rights_of_the_umask_and_the_group_of_their_folder(places: Places, tmp_path: Path) -> None:
+    source, digest = spooled(tmp_path, b"result")
+    os.chmod(source, 0o600)
+    group = os.stat(places.outbox).st_gid
+    if os.geteuid() == 0:
+        group = 4321
+        os.chown(places.outbox, -1, group)
+    os.chmod(places.outbox, 0o2775)
+    before = os.umask(0o007)
+    try:
+        target = folders.plan_name(places.outbox, "sub", "clip", ".mp4")
+        assert folders.publish(places.outbox, Plan(source, target, digest), "job")
+    finally:
+        os.umask(before)
+    found = os.stat(target)
+    assert (found.st_mode & 0o777, found.st_gid) == (0o660, group)

@@ -4,119 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
 import struct
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from nemo_watch import media, sidecar
-from nemo_watch.errors import SidecarError
-from nemo_watch.intake import InboxRules, Intake, SettleRules
-from nemo_watch.model import Drop, FileStamp
-from nemo_watch.watcher import Watcher, open_below
+from nemo_watch.intake import SettleRules
+from nemo_watch.model import FileStamp
+from nemo_watch.watcher import open_below
+from tests.integration.watching import QUICK, Watched, box, mp4, run, watching
 from tests.program import run_without_privilege
-
-QUICK = SettleRules(
-    closed_s=0.15,
-    open_s=0.6,
-    sidecar_s=0.15,
-    polled_s=0.4,
-    sidecar_wait_s=0.3,
-    empty_grace_s=0.5,
-    not_media_grace_s=0.3,
-    unreadable_grace_s=0.3,
-    link_grace_s=0.3,
-)
-
-
-def box(kind: bytes, body: bytes = b"") -> bytes:
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-def mp4(filling: int = 2000) -> bytes:
-    """The smallest bytes that walk as a whole mp4."""
-    moov = box(b"moov", box(b"mvhd", bytes(100)))
-    return box(b"ftyp", b"isom\0\0\2\0isomiso2") + moov + box(b"mdat", os.urandom(filling))
-
-
-def run(*command: str | Path) -> None:
-    """Let a real program write; it is done when this returns."""
-    subprocess.run(command, check=True)
-
-
-def assets_of(data: bytes, name: str) -> tuple[str, ...]:
-    try:
-        return sidecar.parse(data, name).assets
-    except SidecarError:
-        return ()
-
-
-class Watched:
-    """A running watcher and what it dropped."""
-
-    def __init__(self, root: Path, rules: SettleRules, **more: object) -> None:
-        self.root = root
-        self.drops: list[Drop] = []
-        self.fail = 0
-        inbox = InboxRules("videos", instruction="cut the pauses", ignore=("*.wip.mp4",))
-        self.watcher = Watcher(
-            str(root),
-            Intake(inbox, rules),
-            self._take,
-            sniff=media.sniff,
-            assets_of=assets_of,
-            **more,  # type: ignore[arg-type]  # keyword arguments of the test
-        )
-
-    async def _take(self, drop: Drop) -> None:
-        if self.fail:
-            self.fail -= 1
-            raise RuntimeError("the ledger is locked")
-        self.drops.append(drop)
-
-    def names(self) -> list[str]:
-        return sorted(drop.clip.rel for drop in self.drops)
-
-    def codes(self) -> dict[str, str]:
-        return {drop.clip.rel: drop.refusal.code if drop.refusal else "" for drop in self.drops}
-
-    def reason(self, rel: str) -> str:
-        waiting = self.watcher.why(rel)
-        return waiting.reason if waiting else ""
-
-    async def until(self, true: Callable[[], bool], timeout_s: float = 20.0) -> None:
-        end_s = time.monotonic() + timeout_s
-        while not true():
-            assert time.monotonic() < end_s, f"{self.names()} {self.watcher.waiting()} {self.watcher.state}"
-            await asyncio.sleep(0.01)
-
-    async def idle(self) -> None:
-        """Wait until everything that is there was judged: what was written before must have been seen by now."""
-        await self.watcher.rescan()
-        await self.until(self.watcher.idle)
-
-
-@contextlib.asynccontextmanager
-async def watching(root: Path, rules: SettleRules = QUICK, **more: object) -> AsyncIterator[Watched]:
-    watched = Watched(root, rules, **more)
-    task = asyncio.create_task(watched.watcher.run())
-    try:
-        await watched.until(lambda: watched.watcher.state != "starting" or task.done())
-        if task.done():
-            task.result()
-        yield watched
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.fixture
@@ -353,78 +253,6 @@ async def test_a_burst_of_a_thousand_pairs_by_two_writers(inbox: Path, tmp_path:
         assert {drop.source for drop in w.drops} == {"sidecar"}
 
 
-async def test_a_file_nobody_told_of_is_found_by_the_rescan(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with watching(inbox, rescan_s=0.3) as w:
-        eyes = w.watcher._guard.eyes
-        assert eyes is not None
-        eyes._on_hint = lambda rel, kind: None  # the events are lost
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: w.names() == ["clip.mp4"])
-
-
-async def test_an_overflow_brings_a_rescan(inbox: Path) -> None:
-    async with watching(inbox, rescan_s=3600.0) as w:
-        eyes = w.watcher._guard.eyes
-        assert eyes is not None
-        eyes._on_hint = lambda rel, kind: None
-        (inbox / "clip.mp4").write_bytes(mp4())
-        logging.getLogger("watchdog.observers.inotify_c").warning(
-            "Inotify queue overflowed; filesystem events were lost"
-        )
-        await w.until(lambda: w.names() == ["clip.mp4"])
-
-
-async def test_eyes_that_died_are_opened_again(inbox: Path) -> None:
-    async with watching(inbox, rescan_s=3600.0, guard_s=0.1) as w:
-        eyes = w.watcher._guard.eyes
-        assert eyes is not None
-        assert eyes._observer is not None
-        eyes._observer._inotify_fd.stop()  # the reader of the kernel's queue ends, everything else lives on
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: w.names() == ["clip.mp4"])
-        assert w.watcher._guard.eyes is not eyes
-
-
-async def test_polling_sees_the_same(inbox: Path) -> None:
-    (inbox / "before.mp4").write_bytes(mp4())
-    async with watching(inbox, native=False, poll_s=0.1) as w:
-        assert w.watcher.mode.startswith("polling every 0.1 s")
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: w.names() == ["before.mp4", "clip.mp4"])
-
-
-async def test_a_vanished_inbox_is_not_an_empty_one(inbox: Path, tmp_path: Path) -> None:
-    (inbox / "half.mp4").write_bytes(mp4()[:-1])
-    (inbox / "kept.mp4").write_bytes(mp4())
-    async with watching(inbox, guard_s=0.1) as w:
-        await w.until(lambda: w.names() == ["kept.mp4"] and w.reason("half.mp4") == "incomplete")
-        inbox.rename(tmp_path / "away")
-        await w.until(lambda: w.watcher.state.startswith("paused"))
-        assert "is not there" in w.watcher.state
-        assert w.watcher.idle()
-        assert w.reason("half.mp4") == "incomplete"
-        inbox.mkdir()  # what an unmounted share looks like
-        await w.until(lambda: "empty folder" in w.watcher.state)
-        assert w.reason("half.mp4") == "incomplete"
-        inbox.rmdir()
-        (tmp_path / "away").rename(inbox)
-        await w.until(lambda: w.watcher.state == "watching")
-        (inbox / "new.mp4").write_bytes(mp4())
-        await w.until(lambda: w.names() == ["kept.mp4", "new.mp4"])
-        await w.idle()
-        assert w.names() == ["kept.mp4", "new.mp4"]
-
-
-async def test_an_inbox_that_is_not_there_at_the_start(inbox: Path) -> None:
-    inbox.rmdir()
-    async with watching(inbox, guard_s=0.1) as w:
-        assert w.watcher.state.startswith("paused")
-        inbox.mkdir()
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: w.names() == ["clip.mp4"])
-        assert w.watcher.state == "watching"
-
-
 async def test_links_to_folders_are_not_entered(inbox: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -462,36 +290,6 @@ async def test_a_finished_file_leaves_and_comes_back(inbox: Path, tmp_path: Path
         assert w.watcher.why("clip.mp4") is None
         (tmp_path / "rejected.mp4").rename(inbox / "clip.mp4")
         await w.until(lambda: len(w.drops) == 2)
-
-
-async def test_a_hung_inbox_says_so_and_goes_on_when_it_answers(inbox: Path) -> None:
-    gate = threading.Event()
-
-    def hanging(fd: int, size_bytes: int, name: str) -> media.Sniff:
-        gate.wait(20)
-        return media.sniff(fd, size_bytes, name)
-
-    async with watching(inbox, hung_s=0.2) as w:
-        w.watcher._sniff = hanging
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: w.watcher.state.startswith("hung"))
-        alive_s = w.watcher.last_alive_s
-        await w.until(lambda: w.watcher.last_alive_s > alive_s)
-        gate.set()
-        await w.until(lambda: w.names() == ["clip.mp4"])
-        assert w.watcher.state == "watching"
-
-
-async def test_no_thread_is_left_behind(inbox: Path) -> None:
-    before = set(threading.enumerate())
-    async with watching(inbox) as w:
-        (inbox / "clip.mp4").write_bytes(mp4())
-        await w.until(lambda: len(w.drops) == 1)
-        assert len(set(threading.enumerate()) - before) >= 3
-    end_s = time.monotonic() + 10
-    while left := [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]:
-        assert time.monotonic() < end_s, left
-        await asyncio.sleep(0.02)
 
 
 async def test_what_the_ledger_knows_is_no_drop(inbox: Path) -> None:

@@ -97,11 +97,11 @@ async def test_a_name_taken_after_planning_makes_no_second_copy(
     real = folders.publish
     taken: list[str] = []
 
-    def publish_after_somebody(plan: folders.Plan, job_id: str) -> bool:
+    def publish_after_somebody(root: str, plan: folders.Plan, job_id: str) -> bool:
         if plan.target.endswith("vertical.mp4") and not taken:
             taken.append(plan.target)
             Path(plan.target).write_bytes(b"somebody else's")
-        return real(plan, job_id)
+        return real(root, plan, job_id)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "publish", publish_after_somebody)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nemo_watch.intake import Decision, InboxRules, Inspection, Intake, SettleRules, Verdict
+from nemo_watch.intake import Decision, InboxRules, Inspection, Intake, SettleRules, Verdict, Writer
 from nemo_watch.intake.names import split_rel
-from nemo_watch.model import Drop, FileKind, FileStamp, Sighting, SightingKind
+from nemo_watch.model import Drop, FileKind, FileRef, FileStamp, Sighting, SightingKind
 
 
 @dataclass
@@ -14,7 +14,9 @@ class Pretended:
     stamp: FileStamp
     kind: FileKind = "file"
     verdict: Verdict = "whole"
+    writer: Writer = "none"
     assets: tuple[str, ...] = ()
+    at_end: Verdict = "whole"
 
 
 @dataclass
@@ -27,6 +29,8 @@ class World:
     drops: list[Drop] = field(default_factory=list)
     drop_times: list[float] = field(default_factory=list)
     inspections: list[str] = field(default_factory=list)
+    inspection_times: list[float] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
     serial: int = 0
     take: bool = True
 
@@ -38,11 +42,12 @@ class World:
         size: int = 1000,
         kind: FileKind = "file",
         verdict: Verdict = "whole",
+        writer: Writer = "none",
         assets: tuple[str, ...] = (),
     ) -> FileStamp:
         self.serial += 1
         stamp = FileStamp(inode=self.serial, size_bytes=size, mtime_ns=self.serial)
-        self.files[rel] = Pretended(stamp, kind, verdict, assets)
+        self.files[rel] = Pretended(stamp, kind, verdict, writer, assets)
         if event is not None:
             self.see(rel, event)
         return stamp
@@ -82,15 +87,9 @@ class World:
             for rel in decision.look:
                 self.see(rel, "scanned")
             for ref in decision.inspect:
-                found = self.files.get(ref.rel)
                 self.inspections.append(ref.rel)
-                if found is None:
-                    self.see(ref.rel, "gone")
-                else:
-                    verdict = found.verdict if found.stamp == ref.stamp else "changed"
-                    self.intake.inspected(ref.rel, ref.stamp, Inspection(verdict), self.now_s)
-                    if verdict == "changed":
-                        self.see(ref.rel, "scanned")
+                self.inspection_times.append(self.now_s)
+                self.inspect(ref, to_end=ref in decision.to_end)
             for folder in decision.listings:
                 self.intake.listed(folder, self.tree().get(folder, {}), started_s=self.now_s)
             for ref in decision.read:
@@ -98,6 +97,20 @@ class World:
                 self.intake.asset_names(ref.rel, ref.stamp, found.assets if found is not None else ())
             if not (decision.drops or decision.look or decision.inspect or decision.listings or decision.read):
                 return decision
+
+    def inspect(self, ref: FileRef, *, to_end: bool) -> None:
+        """Answer as the watcher does; a file of which only its end tells has the verdict "unread" here."""
+        found = self.files.get(ref.rel)
+        if found is None:
+            self.see(ref.rel, "gone")
+            return
+        verdict = found.verdict if found.stamp == ref.stamp else "changed"
+        if verdict == "unread" and (to_end or found.writer in ("none", "untried")):
+            self.ends.append(ref.rel)
+            verdict = found.at_end
+        self.intake.inspected(ref.rel, ref.stamp, Inspection(verdict, writer=found.writer), self.now_s)
+        if verdict == "changed":
+            self.see(ref.rel, "scanned")
 
     def run(self, seconds: float) -> None:
         """Let time pass, waking up whenever the intake wants to."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watch.folders.names import RESERVED, encode, free_name, key, split
+from nemo_watch.folders.names import RESERVED, cut, encode, free_name, free_together, key, split, suffix_after
 
 
 def test_a_taken_name_gets_a_number() -> None:
@@ -25,12 +26,53 @@ def test_case_and_unicode_form_do_not_make_a_name_free() -> None:
 def test_reserved_names_are_avoided() -> None:
     assert free_name("CON", ".mp4", []) == "CON_.mp4"
     assert free_name("console", ".mp4", []) == "console.mp4"
+    assert free_name("aux.final", ".mp4", []) == "aux_.final.mp4"
+    assert free_name("nul ", ".mp4", []) == "nul _.mp4"
+    assert free_name("COM¹", ".mp4", []) == "COM¹_.mp4"
 
 
 def test_the_suffix_survives_the_cut() -> None:
     name = free_name("ü" * 200, ".report.toml", [])
     assert name.endswith(".report.toml")
     assert len(encode(name)) <= 255
+
+
+@pytest.mark.parametrize(
+    ("tail", "kept"),
+    [
+        ("🎬", ""),  # four bytes
+        ("👩\u200d👧\u200d👦", ""),  # one sign of several
+        ("👍🏽", ""),  # with a colour
+        ("e\u0301", ""),  # with its accent
+        ("éx", "é"),
+    ],
+)
+def test_the_cut_keeps_signs_whole(tail: str, kept: str) -> None:
+    for room in range(len(encode(tail))):
+        got = cut("clip" + tail, len("clip") + room)
+        assert got == ("clip" + kept if room >= len(encode(kept)) else "clip")
+
+
+def test_nothing_but_marks_is_cut_all_the_same() -> None:
+    assert cut("\u0301" * 200, 255) == "\u0301" * 127
+
+
+def test_names_of_one_clip_get_one_number() -> None:
+    taken = ["clip.txt", "clip-2.mp4"]
+    assert free_together([("clip", ".mp4"), ("Clip", ".txt")], taken) == ["clip-3.mp4", "Clip-3.txt"]
+
+
+def test_what_belongs_to_a_stem() -> None:
+    assert suffix_after("clip", "clip.mp4.txt") == ".mp4.txt"
+    assert suffix_after("Caf\u00e9", "CAFE\u0301.txt") == ".txt"
+    assert suffix_after("clip", "clip2.txt") is None
+    assert suffix_after("clip", "clip") == ""
+
+
+def test_a_suffix_as_long_as_a_name_is_cut() -> None:
+    name = free_name("x", "." + "y" * 253, ["x." + "y" * 253])
+    assert len(encode(name)) <= 255
+    assert name.startswith("x.")
 
 
 def test_split() -> None:
@@ -50,7 +92,7 @@ def test_a_free_name_fits_and_collides_with_nothing(stem: str, taken: list[str],
     assert name.endswith(".mp4")
     assert len(encode(name)) <= 255
     assert key(name) not in {key(other) for other in taken}
-    assert name.split(".")[0].casefold() not in RESERVED
+    assert name.split(".")[0].rstrip(" ").casefold() not in RESERVED
 
 
 @given(raw=st.binary(min_size=1, max_size=300).filter(lambda b: b"/" not in b and b"\0" not in b))

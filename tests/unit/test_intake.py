@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 
-from nemo_watch.intake import Inspection, SettleRules, settle_rules
+from nemo_watch.intake import Inspection, SettleRules, Verdict, settle_rules
 from nemo_watch.model import FileKind
 from tests.unit.intake_world import World, world
 
@@ -61,6 +61,22 @@ def test_polled_folders_need_thirty_seconds_and_three_looks() -> None:
     w.scan()
     w.run(0)
     assert w.dropped() == ["clip.mp4"]
+
+
+def test_sidecars_of_polled_folders_need_two_seconds_and_two_looks() -> None:
+    w = world(polled=True)
+    w.put("clip.txt", event=None)
+    w.scan()
+    w.run(1.9)
+    assert w.reason("clip.txt") == "settling"
+    w.run(0.2)  # the second look was asked for
+    assert w.reason("clip.txt") == "settled"
+    exact = world(polled=True, settle=settle_rules(settle_s=0.0, literal=True))
+    exact.put("clip.txt", event=None)
+    exact.scan()
+    decision = exact.intake.decide(exact.now_s)
+    assert decision.look == ("clip.txt",)
+    assert exact.reason("clip.txt") == "settling"
 
 
 def test_every_change_starts_the_window_again_and_a_lost_event_is_no_proof() -> None:
@@ -123,6 +139,125 @@ def test_firefox_placeholder_is_not_refused_as_empty() -> None:
     assert [drop.refusal for drop in w.drops] == [None]
 
 
+# ---------------------------------------------------------------- who still has it open
+
+
+def test_a_writer_is_waited_for_and_the_looks_grow_rarer() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", writer="open")
+    w.run(50)
+    assert not w.drops
+    assert w.reason("clip.mp4") == "writer"
+    assert "somebody still has it open for writing" in w.sentence("clip.mp4")
+    assert not w.intake.idle()
+    gaps = [later - earlier for earlier, later in pairwise(w.inspection_times)]
+    assert gaps[:3] == [2, 4, 8]
+    assert max(gaps) == 10
+    w.files["clip.mp4"].writer = "none"
+    w.run(8)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_a_writer_that_closes_without_writing_more_is_noticed_at_once() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", event="created", writer="open")
+    w.run(30)
+    w.files["clip.mp4"].writer = "none"
+    w.see("clip.mp4", "closed")
+    w.run(0.1)
+    assert w.dropped() == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("verdict", ["whole", "unread"])
+def test_after_a_minute_a_whole_container_is_taken_though_it_is_open(verdict: Verdict) -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", verdict=verdict, writer="open")
+    w.run(59.9)
+    assert not w.drops
+    assert not w.ends
+    w.run(0.2)
+    assert w.dropped() == ["clip.mp4"]
+    assert len(w.ends) == (verdict == "unread")
+    assert w.inspection_times[-1] == w.drop_times[0], "what is believed then was seen then"
+
+
+def test_what_cannot_be_proved_whole_waits_for_its_writer_without_end() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.avi", verdict="unread", writer="open")
+    w.files["clip.avi"].at_end = "unchecked"
+    w.run(3000)
+    assert not w.drops
+    assert w.reason("clip.avi") == "kept_open"
+    assert "nothing in it proves" in w.sentence("clip.avi")
+    assert w.intake.idle()
+    assert w.ends == ["clip.avi"], "it is read to its end once, not at every look"
+    w.files["clip.avi"].writer = "none"
+    w.run(61)
+    assert w.dropped() == ["clip.avi"]
+    assert w.ends == ["clip.avi"] * 2
+
+
+def test_an_open_file_that_is_not_whole_is_parked_after_a_minute() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", verdict="incomplete", writer="open")
+    w.run(59)
+    assert w.reason("clip.mp4") == "writer"
+    w.run(3000)
+    assert (w.reason("clip.mp4"), w.drops) == ("incomplete", [])
+    assert w.intake.idle()
+
+
+def test_every_change_begins_the_minute_again() -> None:
+    w = world()
+    w.put("clip.txt")
+    for _ in range(5):
+        w.put("clip.mp4", event="created", writer="open")
+        w.run(50)
+    assert not w.drops
+
+
+@pytest.mark.parametrize("verdict", ["whole", "unread"])
+def test_who_cannot_be_asked_is_given_the_long_window(verdict: Verdict) -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", verdict=verdict, writer="unknown")
+    w.run(9.9)
+    assert not w.drops
+    assert "cannot be asked" in w.sentence("clip.mp4")
+    w.run(0.2)
+    assert w.dropped() == ["clip.mp4"]
+    assert len(w.ends) == (verdict == "unread")
+
+
+def test_where_leases_are_not_trusted_the_windows_alone_decide() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", writer="untried")
+    w.run(2.1)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_a_placeholder_is_looked_at_again_until_its_content_came() -> None:
+    w = world()
+    w.put("clip.txt")
+    w.put("clip.mp4", size=5_000_000, verdict="placeholder", event="moved")
+    w.run(3000)
+    assert not w.drops
+    assert w.reason("clip.mp4") == "placeholder"
+    assert "not on this disk yet" in w.sentence("clip.mp4")
+    assert w.intake.idle()
+    assert 90 < len(w.inspections) < 110
+    w.files["clip.mp4"].verdict = "whole"  # its stamp did not change
+    w.run(41)
+    assert w.dropped() == ["clip.mp4"]
+    assert w.inspection_times[-1] - w.inspection_times[-2] == 10, "it began to come, so it must stand still again"
+
+
 # ---------------------------------------------------------------- refusals
 
 
@@ -152,6 +287,23 @@ def test_what_is_refused_and_when(put: dict[str, object], code: str, after_s: fl
     assert drop.sidecar is not None
     assert drop.sidecar.rel == "clip.txt"
     assert w.intake.idle()
+
+
+@pytest.mark.parametrize("put", [{"size": 0}, {"verdict": "not_media"}, {"verdict": "unreadable"}, {"kind": "symlink"}])
+@pytest.mark.parametrize("polled", [False, True])
+def test_graces_hold_for_what_is_found_at_start_too(put: dict[str, object], polled: bool) -> None:
+    w = world(polled=polled)
+    w.put("clip.mp4", event=None, **put)  # type: ignore[arg-type]  # a row of keyword arguments
+    for _ in range(3):
+        w.scan()
+        w.run(1)
+    assert not w.drops
+    w.put("clip.mp4", event=None)  # the real one comes inside the grace
+    w.put("clip.txt", event=None)
+    for _ in range(3):
+        w.scan()
+        w.run(31)
+    assert [drop.refusal for drop in w.drops] == [None]
 
 
 def test_500_mb_exactly_is_fine() -> None:

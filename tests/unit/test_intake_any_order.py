@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from nemo_watch.intake import SettleRules
+from nemo_watch.intake import SettleRules, Verdict, Writer
+from nemo_watch.intake.names import name_key
 from nemo_watch.model import SightingKind
-from tests.unit.intake_world import world
+from tests.unit.intake_world import Pretended, world
 
-CLIPS = ("one.mp4", "Two.MOV", "sub/three.mkv", "sub/deep/four.webm", "bad.mp4", "half.mp4")
 SIDECARS = {
     "one.mp4": ("one.txt", "ONE.mp4.toml"),
     "Two.MOV": ("two.toml",),
@@ -18,27 +18,63 @@ SIDECARS = {
     "sub/deep/four.webm": ("sub/deep/four.txt",),
     "bad.mp4": ("bad.txt",),
     "half.mp4": ("half.txt",),
+    # several videos of one stem share what goes by the stem
+    "sub/pair.mp4": ("sub/pair.txt", "sub/pair.mp4.txt"),
+    "sub/PAIR.mov": ("sub/pair.txt",),
+    # the same name for some systems: decomposed and composed, upper and lower case
+    "Cafe\u0301.mp4": ("caf\u00e9.txt", "CAFE\u0301.MP4.toml"),
+    "sub/caf\u00c9.mp4": ("sub/cafe\u0301.txt",),
 }
-TEXTS = (*(name for names in SIDECARS.values() for name in names), "_default.txt", "sub/_default.toml")
-CONTROLS = ("one.mp4.part", "sub/three.mkv.aria2", ".one.mp4.Ab12Cd", "sub/.DS_Store")
+CLIPS = tuple(SIDECARS)
+DEFAULTS = ("_default.txt", "sub/_default.toml", "sub/_DEFAULT.txt", "sub/deep/_default.txt")
+TEXTS = (*sorted({name for names in SIDECARS.values() for name in names}), *DEFAULTS)
+CONTROLS = ("one.mp4.part", "sub/three.mkv.aria2", "cafe\u0301.mp4.crdownload", ".one.mp4.Ab12Cd", "sub/.DS_Store")
 RULES = SettleRules()
+LITTLE_S = 1e-6
+"""Times are sums of floats."""
+STATES: list[tuple[Verdict, Writer]] = [
+    ("whole", "none"),
+    ("whole", "open"),
+    ("whole", "unknown"),
+    ("whole", "untried"),
+    ("unread", "none"),
+    ("unread", "open"),
+    ("unread", "unknown"),
+    ("incomplete", "none"),
+    ("incomplete", "open"),
+    ("placeholder", "untried"),
+]
 
 
 class Arrivals(RuleBasedStateMachine):
+    """`changed_s` is when the bytes of a file changed last."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.w = world(settle=RULES)
         self.changed_s: dict[str, float] = {}
         self.checked = 0
+        self.polled = False
 
-    def _write(self, rel: str, event: SightingKind | None) -> None:
-        verdict = "not_media" if rel.startswith("bad") else "incomplete" if rel.startswith("half") else "whole"
-        self.w.put(rel, event=event, verdict=verdict)  # type: ignore[arg-type]  # one of the verdicts
+    @initialize(polled=st.booleans())
+    def begin(self, *, polled: bool) -> None:
+        self.polled = polled
+        self.w = world(settle=RULES, polled=polled)
+
+    def _write(self, rel: str, event: SightingKind | None, verdict: Verdict = "whole", writer: Writer = "none") -> None:
+        if rel.startswith("bad"):
+            verdict = "not_media"
+        elif rel.startswith("half"):
+            verdict = "incomplete"
+        self.w.put(rel, event=None if self.polled else event, size=100_000, verdict=verdict, writer=writer)
         self.changed_s[rel] = self.w.now_s
 
-    @rule(rel=st.sampled_from(CLIPS), event=st.sampled_from(["closed", "moved", "created", None]))
-    def write_clip(self, rel: str, event: SightingKind | None) -> None:
-        self._write(rel, event)
+    @rule(
+        rel=st.sampled_from(CLIPS),
+        event=st.sampled_from(["closed", "moved", "created", None]),
+        state=st.sampled_from(STATES),
+    )
+    def write_clip(self, rel: str, event: SightingKind | None, state: tuple[Verdict, Writer]) -> None:
+        self._write(rel, event, *state)
 
     @rule(rel=st.sampled_from(TEXTS), event=st.sampled_from(["closed", "moved", None]))
     def write_text(self, rel: str, event: SightingKind | None) -> None:
@@ -51,7 +87,29 @@ class Arrivals(RuleBasedStateMachine):
     @rule(rel=st.sampled_from((*CLIPS, *TEXTS, *CONTROLS)), told=st.booleans())
     def remove(self, rel: str, *, told: bool) -> None:
         if rel in self.w.files:
-            self.w.remove(rel, event=told)
+            self.w.remove(rel, event=told and not self.polled)
+
+    @rule(rel=st.sampled_from(CLIPS), told=st.booleans())
+    def close(self, rel: str, *, told: bool) -> None:
+        """Whoever had it open closes it, without another byte."""
+        found = self.w.files.get(rel)
+        if found is not None and found.writer == "open":
+            found.writer = "none"
+            if told and not self.polled:
+                self.w.see(rel, "closed")
+
+    @rule(rel=st.sampled_from(CLIPS))
+    def fill(self, rel: str) -> None:
+        """What was reserved or not on this disk gets its content, and its stamp stays as it was."""
+        found = self.w.files.get(rel)
+        if found is not None and found.verdict == "placeholder":
+            found.verdict = "whole"
+
+    @rule(rel=st.sampled_from(CLIPS), event=st.sampled_from(["closed", "created", None]))
+    def complete(self, rel: str, event: SightingKind | None) -> None:
+        found = self.w.files.get(rel)
+        if found is not None and found.verdict == "incomplete" and not rel.startswith("half"):
+            self._write(rel, event)
 
     @rule(rel=st.sampled_from(CLIPS), kind=st.sampled_from(["closed", "created", "moved", "scanned"]))
     def late_or_double_event(self, rel: str, kind: SightingKind) -> None:
@@ -86,39 +144,59 @@ class Arrivals(RuleBasedStateMachine):
     def nothing_too_early(self) -> None:
         self._check_drops()
 
+    def _window_s(self, found: Pretended) -> float:
+        if self.polled:
+            return RULES.polled_s
+        return RULES.open_s if found.writer == "unknown" else RULES.closed_s
+
     def _check_drops(self) -> None:
+        if not self.changed_s:
+            return
         new, times = self.w.drops[self.checked :], self.w.drop_times[self.checked :]
         for drop, at_s in zip(new, times, strict=True):
             rel = drop.clip.rel
-            still_s = at_s - self.changed_s[rel]
-            if self.w.files.get(rel) is None or self.w.files[rel].stamp != drop.clip.stamp:
+            found = self.w.files.get(rel)
+            still_s = at_s - self.changed_s[rel] + LITTLE_S
+            if found is None or found.stamp != drop.clip.stamp:
                 continue  # it changed after the drop, in the same step of the test
-            assert still_s >= RULES.closed_s
-            assert not rel.startswith("half")
+            window_s = RULES.polled_s if self.polled else RULES.closed_s
+            assert still_s >= window_s
             assert (drop.refusal is not None) == rel.startswith("bad")
-            assert drop.refusal is None or still_s >= RULES.closed_s + RULES.not_media_grace_s
+            if drop.refusal is None:
+                assert still_s >= self._window_s(found)
+                assert found.verdict in ("whole", "unread"), "it is not whole"
+                assert found.writer != "open" or still_s >= RULES.lease_cap_s, "somebody writes"
+                assert found.verdict == "whole" or rel in self.w.ends, "nobody read it to its end"
+            assert drop.refusal is None or still_s >= window_s + RULES.not_media_grace_s
             lying = [name for name in SIDECARS[rel] if name in self.w.files and self.changed_s[name] < at_s]
             if lying and drop.refusal is None:
                 assert drop.source == "sidecar"
+            if drop.source == "default":
+                assert drop.sidecar is not None
+                assert name_key(drop.sidecar.rel).rpartition("/")[2].startswith("_default.")
             if drop.sidecar is not None and drop.sidecar.rel in self.w.files:
-                found = self.w.files[drop.sidecar.rel]
-                assert found.stamp != drop.sidecar.stamp or at_s - self.changed_s[drop.sidecar.rel] >= RULES.sidecar_s
+                text = self.w.files[drop.sidecar.rel]
+                quiet_s = at_s - self.changed_s[drop.sidecar.rel] + LITTLE_S
+                assert text.stamp != drop.sidecar.stamp or quiet_s >= RULES.sidecar_s
         stamps = [drop.clip.stamp for drop in self.w.drops]
         assert len(stamps) == len(set(stamps)), "the same bytes twice"
         self.checked = len(self.w.drops)
 
     def teardown(self) -> None:
+        if not self.changed_s:
+            return
         for control in CONTROLS:
             self.w.files.pop(control, None)
-        for _ in range(3):
+        for _ in range(5):
             self.w.scan()
-            self.w.run(200)
+            self.w.run(100)
         self._check_drops()
         assert self.w.intake.idle()
         dropped = {drop.clip.stamp for drop in self.w.drops}
         for rel, found in self.w.files.items():
             if rel in CLIPS:
-                assert (found.stamp in dropped) is not rel.startswith("half"), f"{rel} is lost"
+                is_due = found.verdict not in ("incomplete", "placeholder")
+                assert (found.stamp in dropped) is is_due, f"{rel} is {'lost' if is_due else 'taken, but not whole'}"
 
 
 TestArrivals = Arrivals.TestCase

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, datetime
+from urllib.parse import unquote, unquote_to_bytes
 
 import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, Work
 from nemo_watch.reports import Delivered, error_report, printable, result_report
@@ -75,3 +78,20 @@ def test_a_name_that_is_not_utf8_is_told_twice() -> None:
     assert table["source"] == "caf�.mp4"
     assert table["source_bytes"] == "caf%E9.mp4"
     assert printable("plain") == "plain"
+
+
+def test_a_name_that_steers_the_terminal_is_told_twice() -> None:
+    rel = "a/\x1b[2Jred\n\u202e4pm.exe.mp4"
+    table = read_back(error_report(job(rel), Failure("x", "m", "a"), backend="b", when=MOMENT))
+    assert table["source"] == "a/\ufffd[2Jred\ufffd\ufffd4pm.exe.mp4"
+    assert unquote(str(table["source_bytes"])) == rel
+
+
+@given(raw=st.binary(min_size=1, max_size=255).filter(lambda b: b"\0" not in b))
+def test_any_name_can_be_told_and_found_again(raw: bytes) -> None:
+    rel = raw.decode("utf-8", "surrogateescape")
+    table = read_back(error_report(job(rel), Failure("x", rel, rel), backend="b", when=MOMENT))
+    told = table.get("source_bytes")
+    assert (unquote_to_bytes(str(told)) if told is not None else str(table["source"]).encode()) == raw
+    assert str(table["source"]).isprintable() or told is None
+    assert "\n" not in str(table["source"])

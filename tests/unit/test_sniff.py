@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nemo_watch.errors import MediaError
-from nemo_watch.media import Sniff, box_duration_ms, sniff
+from nemo_watch.media import RunResult, Sniff, box_duration_ms, judge_ending, sniff
 
 VERDICTS = {"whole", "incomplete", "unchecked", "not_media", "empty"}
 
@@ -98,7 +100,138 @@ def test_verdict(data: bytes, verdict: str) -> None:
 )
 def test_known_beginnings(data: bytes, name: str, kind: str, container: str) -> None:
     seen = judge(data, name)
-    assert (seen.verdict, seen.kind, seen.container) == ("unchecked", kind, container)
+    assert (seen.kind, seen.container) == (kind, container)
+    assert seen.verdict == ("unchecked" if container in ("mp3", "aac") else "incomplete")
+    assert seen.sentence
+
+
+# ---------------------------------------------------------------- ends
+
+
+def element(name: bytes, body: bytes, width: int = 8) -> bytes:
+    return name + ((1 << 7 * width) | len(body)).to_bytes(width) + body
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def riff(form: bytes, *chunks: bytes) -> bytes:
+    return chunk(b"RIFF", form + b"".join(chunks))
+
+
+def png_part(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+NOISE = bytes(range(1, 255)) * 40
+EBML = element(b"\x1aE\xdf\xa3", b"B\x82\x88matroska", width=1)
+MKV = EBML + element(b"\x18\x53\x80\x67", NOISE)
+LIVE_MKV = EBML + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + NOISE
+AVI = riff(b"AVI ", chunk(b"LIST", b"hdrl" + NOISE), chunk(b"LIST", b"movi" + NOISE), chunk(b"idx1", b"00dc" * 9))
+OPEN_DML = AVI + riff(b"AVIX", chunk(b"LIST", b"movi" + NOISE))
+WAV = riff(b"WAVE", chunk(b"fmt ", bytes(16)), chunk(b"data", NOISE))
+RF64 = (
+    b"RF64\xff\xff\xff\xffWAVE"
+    + chunk(b"ds64", struct.pack("<QQQI", 72 + len(NOISE), len(NOISE), 0, 0))
+    + (chunk(b"fmt ", bytes(16)) + b"data\xff\xff\xff\xff" + NOISE)
+)
+WEBP = riff(b"WEBP", chunk(b"VP8 ", NOISE))
+PNG = b"\x89PNG\r\n\x1a\n" + png_part(b"IHDR", bytes(13)) + png_part(b"IDAT", NOISE) + png_part(b"IEND", b"")
+GIF = b"GIF89a\1\0\1\0\0\0\0" + NOISE.replace(b";", b"") + b"\0;"
+PREVIEW = b"\xff\xe1" + struct.pack(">H", 2 + 8) + b"Exif\xff\xd8\xff\xd9"
+SCAN = b"\xff\xda\0\2" + NOISE
+JPEG = b"\xff\xd8" + PREVIEW + SCAN + b"\xff\xd9"
+FILM = b"\xff\xe1" + struct.pack(">H", 2 + 12) + b"MotionPhoto\0"
+SURE = {"mkv": MKV, "avi": AVI, "wav": WAV, "webp": WEBP, "png": PNG, "gif": GIF, "jpg": JPEG}
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        *((data, "whole") for data in SURE.values()),
+        (OPEN_DML, "whole"),
+        (RF64, "whole"),
+        (OPEN_DML[:-300], "incomplete"),
+        (RF64[:-300], "incomplete"),
+        (MKV + b"trailing", "whole"),
+        (MKV[:-2000] + bytes(2000), "unchecked"),
+        (EBML, "incomplete"),
+        (EBML + bytes(5000), "incomplete"),
+        (LIVE_MKV, "unchecked"),
+        (LIVE_MKV[:-2000], "unchecked"),
+        (EBML + element(b"\xec", bytes(50)) + MKV[len(EBML) :], "whole"),
+        (EBML + NOISE, "unchecked"),
+        (AVI[:4] + b"\xff\xff\xff\xff" + AVI[8:], "unchecked"),
+        (AVI[:4] + bytes(4) + AVI[8:], "unchecked"),
+        (OPEN_DML[:-600] + bytes(600), "unchecked"),
+        (AVI + bytes(4000), "unchecked"),
+        (AVI + b"junk of a recorder", "whole"),
+        (WAV[:4] + struct.pack("<I", len(WAV)) + WAV[8:], "whole"),  # a common mistake: 8 too many
+        (WAV[:4] + struct.pack("<I", len(WAV)) + WAV[8:-4], "incomplete"),
+        (riff(b"WAVE", chunk(b"fmt ", bytes(16)), chunk(b"data", bytes(4000))), "whole"),  # silence
+        (WAV[:40] + bytes(4) + WAV[44:], "unchecked"),
+        (riff(b"WAVE", chunk(b"data", b"odd"))[:-1], "whole"),
+        (PNG + b"trailing" * 100, "whole"),
+        (PNG[:-12], "incomplete"),
+        (GIF + bytes(100), "whole"),
+        (GIF + b"trailing", "unchecked"),
+        (JPEG + bytes(100), "whole"),
+        (JPEG + b"trailing" * 100, "whole"),
+        (JPEG[:-2] + b"x" * 200_000, "incomplete"),
+        (b"\xff\xd8" + FILM + JPEG[2:-2] + b"x" * 200_000, "unchecked"),
+        (JPEG + b"x" * 200_000 + b"SEFT", "unchecked"),
+        (b"\xff\xd8\xff\xe0\0\4ab" + b"odd" * 100, "unchecked"),
+    ],
+)
+def test_ends(data: bytes, verdict: str) -> None:
+    assert judge(data).verdict == verdict
+
+
+@settings(max_examples=200, deadline=None)
+@given(kind=st.sampled_from(sorted(SURE)), part=st.floats(0, 1, exclude_max=True))
+def test_nothing_that_ends_too_early_is_whole(kind: str, part: float) -> None:
+    data = SURE[kind]
+    cut = data[: max(1, int(len(data) * part))]
+    assert judge(cut).verdict != "whole"
+
+
+def test_a_png_of_many_parts_is_walked_where_its_tail_tells_nothing() -> None:
+    parts = b"".join(png_part(b"IDAT", NOISE[:10]) for _ in range(1000))
+    png = b"\x89PNG\r\n\x1a\n" + parts + png_part(b"IEND", b"")
+    assert judge(png + NOISE).verdict == "whole"
+    assert judge(png[:-12] + png_part(b"IDAT", NOISE)[:-1]).verdict == "incomplete"
+    assert judge(b"\x89PNG\r\n\x1a\n" + png_part(b"IDAT", b"") * 30_000).verdict == "unchecked"
+
+
+# ---------------------------------------------------------------- what ffmpeg says of an end
+
+
+def told(stderr: str = "", *, code: int = 0, stopped: Literal["", "wall", "stall"] = "") -> RunResult:
+    return RunResult(code, stopped, stderr, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("container", "result", "verdict"),
+    [
+        ("mkv", told(), "whole"),
+        ("webm", told(), "whole"),
+        ("avi", told(), "unchecked"),
+        ("mp3", told(), "unchecked"),
+        ("mkv", told("[in#0/matroska,webm @ 0x5] File ended prematurely"), "incomplete"),
+        ("mkv", told("0x00 at pos 309326 (0x4b84e) invalid as first byte of an EBML number"), "incomplete"),
+        ("avi", told("[in#0/avi @ 0x5] Packet corrupt (stream = 0, dts = 73)."), "incomplete"),
+        ("mp3", told("filesize and duration do not match (growing file?)"), "incomplete"),
+        ("mkv", told("Error opening input files: Input/output error", code=251), "incomplete"),
+        ("wav", told("[in#0/wav @ 0x5] Packet corrupt (stream = 0, dts = NOPTS)."), "unchecked"),
+        ("mkv", told("Output file does not contain any stream", code=234), "not_media"),
+        ("mkv", told("Unknown codec", code=234), "unchecked"),
+        ("mkv", told(code=-11), "unchecked"),
+        ("mkv", told("File ended prematurely", stopped="wall", code=-9), "unchecked"),
+    ],
+)
+def test_what_a_reading_to_the_end_tells(container: str, result: RunResult, verdict: str) -> None:
+    assert judge_ending(container, result) == verdict
 
 
 def test_a_sync_word_alone_is_no_sound() -> None:

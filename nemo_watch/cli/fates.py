@@ -1,0 +1,196 @@
+"""What would become of the files in an inbox, found out with the daemon's own rules and without writing anything.
+
+Touches: the inboxes and the ledger, reading only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from nemo_watch import folders, media, pipeline
+from nemo_watch.cli.jobwords import job_words
+from nemo_watch.config import Config, Inbox
+from nemo_watch.daemon import assets_of, build_intake, inbox_rules
+from nemo_watch.errors import MediaError, SidecarError
+from nemo_watch.guarded import unguarded
+from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.finding import job_of_file, known_sizes
+from nemo_watch.model import Drop, Export, FileRef, Instructions, Job, Waiting, Work
+from nemo_watch.pipeline.first_run import SESSION_CREDITS
+from nemo_watch.pipeline.house import paid_so_far
+from nemo_watch.watcher.rehearsal import Rehearsal, rehearse
+
+Action = Literal["edit", "known", "wait", "reject", "serve", "ignored"]
+"""`serve` is a file that belongs to others: an instruction, a subtitle, an asset."""
+CHANGING = "settling: it is changing right now"
+WRITTEN = "somebody has it open for writing"
+UNSURE = "whether it is whole is found out by reading it to its end, before anything is paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What would happen to one file and why; the rest is only told where it applies.
+
+    `phase` is the rule's short word, `mend` what a person can do, `credits` what it would cost at about.
+    """
+
+    inbox: str
+    rel: str
+    action: Action
+    why: str
+    phase: str = ""
+    code: str = ""
+    mend: str = ""
+    line: int = 0
+    column: int = 0
+    sidecar: str = ""
+    messages: tuple[str, ...] = ()
+    exports: tuple[Export, ...] = ()
+    language: str = ""
+    assets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    not_before_at: datetime | None = None
+    credits: int = 0
+    job: str = ""
+
+
+class Oracle:
+    """Tells the fates of one inbox's files; `ledger` is None if there is none yet.
+
+    Raises: OSError from `listen` if the inbox cannot be listed.
+    """
+
+    def __init__(self, config: Config, inbox: Inbox, ledger: Ledger | None) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._ledger = ledger
+        self._rules = inbox_rules(inbox, unguarded)
+        self._sizes: frozenset[int] = frozenset()
+        self._intake = build_intake(inbox)
+        self.seen = Rehearsal()
+
+    async def listen(self) -> None:
+        """Look at the inbox and play through what the watcher and the intake would do."""
+        known: list[FileRef] = []
+        if self._ledger is not None:
+            known = await self._ledger.known_files(self._inbox.name)
+            self._sizes = await known_sizes(self._ledger)
+        self.seen = await asyncio.to_thread(
+            rehearse, self._inbox.path, self._intake, sniff=media.sniff, assets_of=assets_of, known=known
+        )
+
+    async def fate(self, ref: FileRef) -> Fate:
+        """Tell what would become of a file; one that was not listed is ignored by its name, or only just came."""
+        drop = self.seen.drops.get(ref.rel)
+        said = self.seen.waits.get(ref.rel) or self._intake.why(ref.rel, 0.0)
+        if drop is not None:
+            return await self._of_drop(drop)
+        if ref.rel in self.seen.known and self._ledger is not None:
+            job = await job_of_file(self._ledger, self._inbox.name, ref)
+            if job is not None:
+                return Fate(self._inbox.name, ref.rel, "known", job_words(job), phase=job.state, job=job.job_id)
+        return self._of_waiting(ref.rel, said)
+
+    def _of_waiting(self, rel: str, said: Waiting | None) -> Fate:
+        name = self._inbox.name
+        if rel in self.seen.busy:
+            return Fate(name, rel, "wait", WRITTEN, phase="writer")
+        if said is None:
+            return Fate(name, rel, "wait", CHANGING, phase="settling")
+        match said.reason:
+            case "ignored":
+                return Fate(name, rel, "ignored", said.sentence.removeprefix("it is ignored: "), phase=said.reason)
+            case "asset":
+                return Fate(name, rel, "serve", said.sentence, phase=said.reason)
+            case "settled":
+                action: Action = "wait" if said.sentence.startswith("no clip") else "serve"
+                return Fate(name, rel, action, said.sentence, phase=said.reason)
+            case "incomplete":
+                why = "it is not whole: its end or its index is missing; it waits until it changes"
+                return Fate(name, rel, "wait", why, phase=said.reason)
+            case "settling" | "inspecting" | "reading":
+                return Fate(name, rel, "wait", CHANGING, phase="settling")
+            case _:
+                # How long it stands still is the play's clock, not the world's.
+                return Fate(name, rel, "wait", said.sentence.partition(", unchanged for")[0], phase=said.reason)
+
+    async def _of_drop(self, drop: Drop) -> Fate:
+        rel, inbox = drop.clip.rel, self._inbox.name
+        sidecar = drop.sidecar.rel if drop.sidecar is not None else ""
+        if drop.refusal is not None:
+            said = drop.refusal
+            return Fate(inbox, rel, "reject", said.message, "offered", said.code, said.action, sidecar=sidecar)
+        try:
+            instructions, work = await pipeline.understand(self._rules, drop)
+            known = await self._known(drop, work)
+        except SidecarError as error:
+            refused = Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=sidecar)
+            return replace(refused, line=error.line, column=error.column)
+        except MediaError as error:
+            if error.code in ("changed", "gone"):
+                return Fate(inbox, rel, "wait", CHANGING, phase="settling")
+            return Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=sidecar)
+        return self._told(drop, instructions, work) if known is None else known
+
+    def _told(self, drop: Drop, instructions: Instructions, work: Work) -> Fate:
+        origin = {
+            "sidecar": "its own sidecar says what to do",
+            "default": "the default instruction of its folder holds",
+            "inbox": "the inbox's instruction holds",
+        }
+        return Fate(
+            self._inbox.name,
+            drop.clip.rel,
+            "edit",
+            origin[drop.source],
+            phase="offered",
+            sidecar=drop.sidecar.rel if drop.sidecar is not None else "",
+            messages=work.messages,
+            exports=work.exports,
+            language=work.language,
+            assets=tuple(ref.rel for ref in work.assets),
+            notes=(*work.notes, *((UNSURE,) if drop.clip.rel in self.seen.unsure else ())),
+            not_before_at=instructions.not_before_at,
+            credits=SESSION_CREDITS,
+        )
+
+    async def _known(self, drop: Drop, work: Work) -> Fate | None:
+        """Look whether the ledger knows this work. Only a file as long as a known one is hashed. Raises: MediaError."""
+        if self._ledger is None or drop.clip.stamp.size_bytes not in self._sizes:
+            return None
+        root = self._inbox.path
+        content = await self._rules.inbox.call(folders.fingerprint, root, drop.clip)
+        extras = [
+            await self._rules.inbox.call(folders.fingerprint, root, ref) for ref in (*work.companions, *work.assets)
+        ]
+        edit_id = pipeline.make_edit_id(self._config.backend.url, [content, *sorted(extras)], work)
+        runs = [job for job in await self._ledger.jobs_of_edit(edit_id) if not job.reuses]
+        return await self._as_run_before(self._ledger, drop, work, runs[-1]) if runs else None
+
+    async def _as_run_before(self, ledger: Ledger, drop: Drop, work: Work, before: Job) -> Fate | None:
+        known = Fate(self._inbox.name, drop.clip.rel, "known", "", phase="offered", job=before.job_id)
+        if before.state in ("rejected", "cancelled"):
+            if await paid_so_far(ledger, before) == "no":
+                return None
+            return replace(
+                known, why=f"it goes on from the last good step of job {before.job_id}; nothing is paid again"
+            )
+        if work.duplicates == "process":
+            return None
+        if work.duplicates == "reject":
+            why = f"the same clip with the same instruction was already given as job {before.job_id}"
+            mend = 'Change the instruction, or allow it with duplicates = "reuse" or "process".'
+            return replace(known, action="reject", why=why, code="duplicate", mend=mend)
+        if before.state == "delivered":
+            why = f"the same work was delivered as job {before.job_id}; its result is used again, nothing is paid"
+        else:
+            why = f"the same work is under way as job {before.job_id}; nothing is paid twice"
+        return replace(known, why=why)
+
+    def close(self) -> None:
+        """End the threads. Repeat: safe."""
+        for folder in (self._rules.inbox, self._rules.outbox, self._rules.rejects, self._rules.archive):
+            folder.threads.close()

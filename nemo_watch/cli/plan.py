@@ -1,0 +1,238 @@
+"""`plan`: what would happen to each file, what would be sent and what it would cost; nothing is written or sent.
+
+Touches: the inboxes and the ledger, reading only; the terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
+from nemo_watch.cli.fates import Action, Fate, Oracle
+from nemo_watch.cli.jobwords import clock
+from nemo_watch.cli.pictures import plain, safe
+from nemo_watch.cli.places import hung_inboxes, load_config, locate, named_inboxes
+from nemo_watch.config import Config, Inbox
+from nemo_watch.errors import FolderError
+from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.finding import reading
+from nemo_watch.model import Export
+from nemo_watch.pipeline.first_run import MOST_DROPS, SESSION_CREDITS, recall
+from nemo_watch.reports import source_table
+from nemo_watch.statefolder import LEDGER_NAME, is_running
+
+WORDS: dict[Action, str] = {
+    "edit": "edit",
+    "known": "known",
+    "wait": "wait",
+    "reject": "reject",
+    "serve": "serves",
+    "ignored": "ignored",
+}
+
+
+@dataclass(slots=True)
+class InboxPlan:
+    """The fates of one inbox; `problem` if it cannot be listed, `note` what else would happen to it."""
+
+    inbox: Inbox
+    fates: list[Fate] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    problem: str = ""
+    note: str = ""
+
+
+def run_plan(config_path: str | None, what: str | None, *, as_json: bool) -> int:
+    """Print the plan of all inboxes, of one by its name, or of what lies at a path."""
+    config = load_config(config_path)
+    plans = asyncio.run(_plan(config, what))
+    if as_json:
+        print(json.dumps(_as_json(config, plans), indent=2))
+    else:
+        _print(config, plans)
+    return EXIT_FOUND if any(plan.problem for plan in plans) else EXIT_GOOD
+
+
+async def _plan(config: Config, what: str | None) -> list[InboxPlan]:
+    inboxes, under = _wanted(config, what)
+    in_use = is_running(config.state.path)
+    async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
+        hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
+        plans = []
+        for inbox in inboxes:
+            if inbox.name in hung:
+                plans.append(InboxPlan(inbox, problem=hung[inbox.name]))
+            else:
+                plans.append(await _plan_inbox(config, inbox, under, ledger))
+        return plans
+
+
+def _wanted(config: Config, what: str | None) -> tuple[Sequence[Inbox], str]:
+    """Find which inboxes are meant, and below which of their files and folders. Raises: FolderError."""
+    if what is None:
+        return config.inboxes, ""
+    named = [inbox for inbox in config.inboxes if inbox.name == what]
+    if named:
+        return named, ""
+    spot = locate(config, what)
+    if spot is not None and spot.role == "inbox":
+        return [spot.inbox], spot.rel
+    raise FolderError(
+        f'"{what}" is neither the name of an inbox nor a file or folder in one.',
+        code="inbox_unknown",
+        hint=f"The inboxes are {named_inboxes(config)}.",
+    )
+
+
+async def _plan_inbox(config: Config, inbox: Inbox, under: str, ledger: Ledger | None) -> InboxPlan:
+    plan = InboxPlan(inbox)
+    oracle = Oracle(config, inbox, ledger)
+    try:
+        await oracle.listen()
+        for ref in oracle.seen.files:
+            if not under or ref.rel == under or ref.rel.startswith(under + "/"):
+                plan.fates.append(await oracle.fate(ref))
+    except OSError as error:
+        plan.problem = f"{inbox.path} cannot be listed: {error.strerror or error}"
+        return plan
+    finally:
+        oracle.close()
+    plan.unread = oracle.seen.unread
+    plan.note = await _first_run(config, inbox, oracle.seen.expected, ledger)
+    return plan
+
+
+async def _first_run(config: Config, inbox: Inbox, expected: int, ledger: Ledger | None) -> str:
+    if config.backend.url == "sandbox":
+        return ""
+    decided = await recall(ledger, inbox.name, inbox.path, config.backend.url) if ledger is not None else None
+    if decided is not None:
+        return decided.sentence(inbox.name) if decided.state == "held" else ""
+    if expected <= MOST_DROPS:
+        return ""
+    return (
+        f'The first start on the inbox "{inbox.name}" with more than {MOST_DROPS} drops ({expected} lie there) holds '
+        f"them all, and nothing is sent until nemo-watch resume {inbox.name}."
+    )
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def summary(plans: Sequence[InboxPlan]) -> dict[str, int]:
+    """Count the fates by what would happen, and add up what it would cost."""
+    counts = Counter(fate.action for plan in plans for fate in plan.fates)
+    cost = sum(fate.credits for plan in plans for fate in plan.fates)
+    return {**{action: counts[action] for action in WORDS}, "credits": cost}
+
+
+def _as_json(config: Config, plans: Sequence[InboxPlan]) -> dict[str, Any]:
+    return {
+        "backend": config.backend.url,
+        "inboxes": [
+            {
+                "name": plan.inbox.name,
+                "path": plan.inbox.path,
+                "problem": plan.problem,
+                "note": plan.note,
+                "unread": [str(source_table(rel)["source"]) for rel in plan.unread],
+                "files": [_row(fate) for fate in plan.fates],
+            }
+            for plan in plans
+        ],
+        "summary": summary(plans),
+    }
+
+
+def _row(fate: Fate) -> dict[str, Any]:
+    named = source_table(fate.rel)
+    row: dict[str, Any] = {
+        "file": named["source"],
+        "action": fate.action,
+        "why": fate.why.encode("utf-8", "replace").decode(),
+        "phase": fate.phase,
+        "credits": fate.credits,
+        "job": fate.job,
+        "code": fate.code,
+        "mend": fate.mend,
+        "sidecar": source_table(fate.sidecar)["source"],
+        "messages": list(fate.messages),
+        "exports": [export_words(export) for export in fate.exports],
+        "language": fate.language,
+        "assets": [source_table(rel)["source"] for rel in fate.assets],
+        "notes": list(fate.notes),
+        "not_before": fate.not_before_at.isoformat() if fate.not_before_at else None,
+        "line": fate.line,
+        "column": fate.column,
+    }
+    if "source_bytes" in named:
+        row["file_bytes"] = named["source_bytes"]
+    return row
+
+
+def export_words(export: Export) -> str:
+    """Say an export in a few words."""
+    parts = [export.format, export.resolution or "as edited", export.quality]
+    parts += [f"{export.fps} fps"] if export.fps else []
+    parts += [f"as {export.name}"] if export.name else []
+    return " ".join(parts)
+
+
+def fate_words(fate: Fate) -> str:
+    """Say what would happen to a file and why, on one line."""
+    if fate.action == "edit":
+        sent = "; ".join(f'"{message}"' for message in fate.messages)
+        exported = ", ".join(export_words(export) for export in fate.exports)
+        parts = [f"{fate.why}: sends {sent}", f"exports {exported}"]
+        parts += [f"with {', '.join(fate.assets)}"] if fate.assets else []
+        parts += [f"not before {clock(fate.not_before_at)}"] if fate.not_before_at else []
+        return "; ".join([*parts, *fate.notes])
+    if fate.action == "reject":
+        at = f" (line {fate.line}, column {fate.column})" if fate.line else ""
+        return f"{fate.code}: {fate.why}{at} {fate.mend}".strip()
+    return fate.why
+
+
+def _print(config: Config, plans: Sequence[InboxPlan]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for plan in plans:
+        console.print(f"inbox [bold]{safe(plan.inbox.name)}[/bold]: {safe(plan.inbox.path)}")
+        if plan.problem:
+            console.print(f"[red]{safe(plan.problem)}[/red]")
+        for rel in plan.unread:
+            console.print(f"[red]the folder {safe(rel)} cannot be listed[/red]")
+        _draw(console, plan.fates)
+        if plan.note:
+            console.print(f"[yellow]held:[/yellow] {safe(plan.note)}")
+    console.print(_summary_line(config, summary(plans)))
+
+
+def _draw(console: Console, fates: Sequence[Fate]) -> None:
+    rows = [(WORDS[f.action], f.rel, f"about {f.credits}" if f.credits else "-", fate_words(f)) for f in fates]
+    if not console.is_terminal:
+        for row in rows:
+            print("\t".join(plain(cell) for cell in row))  # rich would make spaces of the tabs
+        return
+    if rows:
+        table = Table("what", "file", "credits", "why, and what is sent")
+        for row in rows:
+            table.add_row(*(safe(cell) for cell in row))
+        console.print(table, soft_wrap=False)
+
+
+def _summary_line(config: Config, counts: dict[str, int]) -> str:
+    money = "sandbox credits, no money" if config.backend.url == "sandbox" else "credits"
+    return (
+        f"{counts['edit']} would be edited (about {counts['credits']} {money}, {SESSION_CREDITS} a session), "
+        f"{counts['known']} known, {counts['wait']} wait, {counts['reject']} would be rejected, "
+        f"{counts['serve']} serve others, {counts['ignored']} ignored. Nothing was written or sent."
+    )

@@ -1,0 +1,351 @@
+"""`why FILE`: the rule that holds a file, since when, and what comes next, in one sentence.
+
+Touches: the folders and the ledger, reading only; a running daemon is asked by a lever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import stat
+import tomllib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+
+from nemo_watch import reports
+from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
+from nemo_watch.cli.fates import Fate, Oracle
+from nemo_watch.cli.jobwords import clock, job_words
+from nemo_watch.cli.levers import ask
+from nemo_watch.cli.pictures import safe
+from nemo_watch.cli.places import ROLES, Spot, folder_of, hung_inboxes, lexical, load_config, locate, named_inboxes
+from nemo_watch.cli.plan import fate_words
+from nemo_watch.config import Config, Inbox
+from nemo_watch.intake import NameRules
+from nemo_watch.intake.names import name_key, sidecar_keys, split_name, split_rel
+from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.finding import clips_of, job_of_file, job_that_put, last_job_at, reading
+from nemo_watch.model import OPEN_STATES, FileRef, FileStamp, Job
+from nemo_watch.pipeline.house import paid_so_far
+from nemo_watch.statefolder import LEDGER_NAME, is_running
+
+REPORT_MOST_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of a file. `state` is a job's state, a waiting file's rule, or a word for why there is nothing.
+
+    `found` is False if there is no such file or no rule for it. `tells_when`: the sentence says since when itself.
+    """
+
+    state: str
+    sentence: str
+    found: bool = True
+    since_at: datetime | None = None
+    next_at: datetime | None = None
+    job: Job | None = None
+    code: str = ""
+    action: str = ""
+    note: str = ""
+    tells_when: bool = False
+
+
+def run_why(config_path: str | None, file: str, *, as_json: bool) -> int:
+    """Print the sentence; exit 1 if there is nothing to say of the file."""
+    config = load_config(config_path)
+    spot, said = asyncio.run(_look(config, file))
+    if as_json:
+        print(json.dumps(_as_json(file, spot, said), indent=2))
+    else:
+        Console(highlight=False, soft_wrap=True).print(f"{safe(file)}: {safe(in_words(said))}")
+    return EXIT_GOOD if said.found else EXIT_FOUND
+
+
+def in_words(said: Said) -> str:
+    """Put the rule, since when and what comes next into one sentence."""
+    parts = []
+    if said.since_at is not None and not said.tells_when:
+        parts.append(f"since {clock(said.since_at)}")
+    if said.next_at is not None and not said.tells_when:
+        parts.append(f"next look at {clock(said.next_at)}")
+    when = f" ({'; '.join(parts)})" if parts else ""
+    note = f"; {said.note}" if said.note else ""
+    return f"{said.sentence}{when}{note}"
+
+
+def _as_json(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
+    named = reports.source_table(file)
+    told: dict[str, Any] = {
+        "file": named["source"],
+        "folder": spot.role if spot is not None else "",
+        "inbox": spot.inbox.name if spot is not None else "",
+        "found": said.found,
+        "state": said.state,
+        "why": reports.printable(said.sentence),
+        "note": said.note,
+        "since": said.since_at.isoformat() if said.since_at else None,
+        "next": said.next_at.isoformat() if said.next_at else None,
+        "job": said.job.job_id if said.job is not None else "",
+        "code": said.code,
+        "action": said.action,
+    }
+    if "source_bytes" in named:
+        told["file_bytes"] = named["source_bytes"]
+    return told
+
+
+# ---------------------------------------------------------------- where to look
+
+
+async def _look(config: Config, file: str) -> tuple[Spot | None, Said]:
+    in_use = is_running(config.state.path)
+    async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
+        hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
+        spot = lexical(config, file)
+        if spot is not None and spot.role == "inbox" and spot.inbox.name in hung:
+            return spot, await _of_hung(spot, ledger, hung[spot.inbox.name])
+        asked = _Asked(config, ledger, in_use=in_use)
+        spot = await asked.find(file, frozenset(hung))
+        if spot is None:
+            there = os.path.lexists(file)
+            what = "it lies in none of the folders" if there else "there is no such file, and no job knows its name"
+            return None, Said("outside", f"{what}; the inboxes are {named_inboxes(config)}", found=False)
+        return spot, await (asked.in_inbox(spot) if spot.role == "inbox" else asked.in_target(spot))
+
+
+async def _of_hung(spot: Spot, ledger: Ledger | None, state: str) -> Said:
+    job = await last_job_at(ledger, spot.inbox.name, spot.rel) if ledger is not None else None
+    if job is not None:
+        return replace(_of_job(job, []), note=f'its inbox "{spot.inbox.name}" is {state}')
+    return Said("hung", f'its inbox "{spot.inbox.name}" is {state}; it goes on when the folder answers again')
+
+
+def _of_job(job: Job, results: list[str]) -> Said:
+    failure = job.failure
+    return Said(
+        job.state,
+        job_words(job, results),
+        since_at=job.updated_at,
+        next_at=job.next_try_at if job.state in OPEN_STATES and not job.active else None,
+        job=job,
+        code=failure.code if failure is not None else job.reason if job.state == "held" else "",
+        action=failure.action if failure is not None else "",
+    )
+
+
+class _Asked:
+    """One question about one file."""
+
+    def __init__(self, config: Config, ledger: Ledger | None, *, in_use: bool) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._in_use = in_use
+
+    async def find(self, file: str, hung: frozenset[str]) -> Spot | None:
+        """Find what is meant: a path, else a name below one of the folders, else one that the ledger knows."""
+        if os.path.isabs(file) or os.path.lexists(file):
+            return locate(self._config, file)
+        rel = os.path.normpath(file)
+        for role in ROLES:
+            for inbox in self._config.inboxes:
+                if inbox.name not in hung and os.path.lexists(os.path.join(folder_of(inbox, role), rel)):
+                    return locate(self._config, os.path.join(folder_of(inbox, role), rel))
+        for inbox in self._config.inboxes if self._ledger is not None else ():
+            if self._ledger is not None and await last_job_at(self._ledger, inbox.name, rel) is not None:
+                return Spot(inbox, "inbox", rel)
+        return locate(self._config, file)
+
+    # ------------------------------------------------------------ a file in an inbox
+
+    async def in_inbox(self, spot: Spot) -> Said:
+        """Speak of a file in an inbox."""
+        if spot.link:
+            sentence = f"it lies behind the link {spot.link}, and links are never followed"
+            return Said("link", sentence, found=False)
+        try:
+            seen = os.lstat(spot.path)
+        except OSError as error:
+            return await self._of_missing(spot, error)
+        if stat.S_ISDIR(seen.st_mode):
+            which = "the inbox itself" if not spot.rel else "a folder"
+            return Said(
+                "folder", f"it is {which}: name a file in it, or look at all of them with nemo-watch plan", found=False
+            )
+        ref = FileRef(spot.rel, FileStamp(seen.st_ino, seen.st_size, seen.st_mtime_ns))
+        for look in (self._as_clip, self._as_text):
+            said = await look(spot, ref)
+            if said is not None:
+                return said
+        return await self._of_waiting(spot, ref)
+
+    async def _of_missing(self, spot: Spot, error: OSError) -> Said:
+        job = await last_job_at(self._ledger, spot.inbox.name, spot.rel) if self._ledger is not None else None
+        if job is None:
+            why = "there is no such file, and no job knows it"
+            gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            return Said("missing", why if gone else f"it cannot be looked at: {error.strerror or error}", found=False)
+        return await self._told(job)
+
+    async def _as_clip(self, spot: Spot, ref: FileRef) -> Said | None:
+        if self._ledger is None:
+            return None
+        job = await job_of_file(self._ledger, spot.inbox.name, ref)
+        if job is None or job.state == "cancelled":
+            return None
+        said = await self._told(job)
+        if job.state == "delivered" and job.work.originals == "keep":
+            return replace(said, note="the original stays where it is")
+        return said
+
+    async def _told(self, job: Job) -> Said:
+        results: list[str] = []
+        if self._ledger is not None and job.state == "delivered":
+            step = await self._ledger.step(job.job_id, "deliver")
+            results = [one["target"] for one in step.data["files"]] if step is not None else []
+        said = _of_job(job, results)
+        if job.state in OPEN_STATES and not self._in_use:
+            return replace(said, note="the daemon is not running; it goes on when it starts")
+        return said
+
+    async def _as_text(self, spot: Spot, ref: FileRef) -> Said | None:
+        """Speak of an instruction that a job uses, or that came too late for one."""
+        rules = NameRules(ignore=spot.inbox.ignore, recursive=spot.inbox.recursive)
+        if self._ledger is None or rules.classify(spot.rel).role != "instruction":
+            return None
+        folder, name = split_rel(spot.rel)
+        for job_id, clip in await clips_of(self._ledger, spot.inbox.name):
+            clip_folder, clip_name = split_rel(clip.rel)
+            keys = [key for key, _by_stem in sidecar_keys(clip_name)]
+            job = await self._ledger.job(job_id) if clip_folder == folder and name_key(name) in keys else None
+            if job is None or job.state == "cancelled":
+                continue
+            if self._is_new_clip(spot.inbox, clip):
+                return None
+            if job.state in OPEN_STATES and job.work.sidecar == ref:
+                return replace(
+                    await self._told(job),
+                    state="sidecar",
+                    sentence=f"it says what to do with {clip.rel}: {job_words(job)}",
+                )
+            if job.work.sidecar != ref and await paid_so_far(self._ledger, job) != "no":
+                return _late(job, clip, name)
+        return None
+
+    def _is_new_clip(self, inbox: Inbox, clip: FileRef) -> bool:
+        """Tell whether another clip lies under this name now: the instruction is for that one."""
+        with contextlib.suppress(OSError):
+            seen = os.lstat(os.path.join(inbox.path, clip.rel))
+            return (seen.st_size, seen.st_mtime_ns) != (clip.stamp.size_bytes, clip.stamp.mtime_ns)
+        return False
+
+    async def _of_waiting(self, spot: Spot, ref: FileRef) -> Said:
+        if self._in_use:
+            said = await self._ask_daemon(spot)
+            if said is not None:
+                return said
+        why_not = (
+            "the daemon did not answer" if self._in_use else "the daemon is not running, so nothing watches it now"
+        )
+        return await self._judge_offline(spot, ref, why_not)
+
+    async def _ask_daemon(self, spot: Spot) -> Said | None:
+        ledger = Ledger(os.path.join(self._config.state.path, LEDGER_NAME), create=False)
+        try:
+            answer = await ask(ledger, "why", {"inbox": spot.inbox.name, "rel": spot.rel})
+        finally:
+            await ledger.close()
+        if answer is None:
+            return None
+        state = str(answer["state"])
+        note = "" if state == "watching" else f'its inbox "{spot.inbox.name}" is {state or "not known to the daemon"}'
+        if not answer["sentence"]:
+            return Said("unseen", "the daemon has not seen it yet", note=note or "the next rescan finds it")
+        now = datetime.now(UTC)
+        next_s = answer["next_s"]
+        if answer["phase"] == "taken" and self._ledger is not None:
+            job = await last_job_at(self._ledger, spot.inbox.name, spot.rel)
+            if job is not None and job.state != "cancelled":
+                return await self._told(job)
+        return Said(
+            answer["phase"],
+            answer["sentence"],
+            since_at=None if answer["phase"] in ("ignored", "taken") else now - timedelta(seconds=answer["age_s"]),
+            next_at=None if next_s is None else now + timedelta(seconds=max(0.0, next_s)),
+            note=note,
+            tells_when=True,
+        )
+
+    async def _judge_offline(self, spot: Spot, ref: FileRef, why_not: str) -> Said:
+        oracle = Oracle(self._config, spot.inbox, self._ledger)
+        try:
+            await oracle.listen()
+            fate = await oracle.fate(ref)
+        except OSError as error:
+            sentence = f'its inbox "{spot.inbox.name}" cannot be listed: {error.strerror or error}'
+            return Said("paused", sentence, found=False, note=why_not)
+        finally:
+            oracle.close()
+        return Said(fate.phase, _would(fate), code=fate.code, action=fate.mend, note=why_not)
+
+    # ------------------------------------------------------------ a file in outbox, rejects or archive
+
+    async def in_target(self, spot: Spot) -> Said:
+        """Speak of a file that a job put there."""
+        put = await job_that_put(self._ledger, spot.path) if self._ledger is not None else None
+        if put is not None:
+            said = await self._told(put[0])
+            names = reports.printable(put[0].clip.rel)
+            return replace(said, note=f'it came from {names} of the inbox "{put[0].inbox}"')
+        if not os.path.lexists(spot.path):
+            return Said("missing", "there is no such file, and no job put one there", found=False)
+        reported = _read_report(spot.path) if spot.role == "rejects" else None
+        if reported is not None:
+            return reported
+        return Said(
+            "unknown", f"it lies in the {spot.role} folder, but no job that the ledger knows put it there", found=False
+        )
+
+
+def _would(fate: Fate) -> str:
+    match fate.action:
+        case "edit":
+            return f"it would be edited: {fate_words(fate)}"
+        case "reject":
+            return f"it would be rejected with {fate_words(fate)}"
+        case "ignored":
+            return f"it is ignored: {fate.why}"
+        case _:
+            return fate.why
+
+
+def _late(job: Job, clip: FileRef, name: str) -> Said:
+    stem, extension = split_name(name)
+    base = (
+        stem[: -len(split_name(stem)[1]) - 1]
+        if split_name(stem)[1] and name_key(stem) == name_key(split_rel(clip.rel)[1])
+        else stem
+    )
+    sentence = (
+        f"it came after {split_rel(clip.rel)[1]} was paid for as job {job.job_id}, so it stays where it is; "
+        f"rename it to {base}.refine.{extension} to go on from there"
+    )
+    return Said("late", sentence, job=job)
+
+
+def _read_report(path: str) -> Said | None:
+    """Read the error report beside a reject (or the one that is asked about), as far as it is one of ours."""
+    target = path if path.endswith(reports.ERROR_REPORT) else path + reports.ERROR_REPORT
+    try:
+        with open(target, "rb") as source:
+            table = tomllib.loads(source.read(REPORT_MOST_BYTES).decode())
+        code, message, action = str(table["code"]), str(table["message"]), str(table["action"])
+    except (OSError, ValueError, KeyError):
+        return None
+    sentence = f"it was rejected with {code}: {message.removesuffix('.')}. What to do: {action.removesuffix('.')}"
+    return Said("rejected", sentence, code=code, action=action)

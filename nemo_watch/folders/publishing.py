@@ -1,0 +1,108 @@
+"""Files of ours: results and reports appear in outbox and rejects whole or not at all.
+
+Touches: outbox, rejects and spool.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+
+from nemo_watch.folders.files import (
+    TEMP_PREFIX,
+    Spot,
+    is_same,
+    pour,
+    rename_new,
+    target_errors,
+    write_all,
+    write_whole,
+)
+from nemo_watch.folders.planning import Plan
+from nemo_watch.folders.reading import is_content
+from nemo_watch.folders.targets import is_below, target_spot
+
+
+def publish(root: str, plan: Plan, job_id: str) -> bool:
+    """Copy a file of ours to its final name below `root`: it appears there whole or not at all.
+
+    Returns False if the name was taken by another file since it was planned, or lies elsewhere since the config was
+    changed: plan again. A file that is already there with the planned content is ours, from before a kill. It gets
+    the rights that the umask gives. Raises: FolderError. Repeat: safe.
+    """
+    if not is_below(root, plan.target):
+        return is_content(plan.target, plan.sha256)
+
+    def feed(fd: int) -> str:
+        source_fd = os.open(plan.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if pour(source_fd, fd) != plan.sha256:
+                raise OSError(errno.EIO, "the result in the spool is damaged")
+        finally:
+            os.close(source_fd)
+        return plan.sha256
+
+    with target_spot(root, plan.target) as target, target_errors(os.path.dirname(plan.target)):
+        temp = target.beside(f"{TEMP_PREFIX}{job_id}.tmp")
+        if target.stat() is not None:
+            return _is_ours(target, temp, plan.sha256)
+        write_whole(temp, feed)
+        return _give_name(temp, target)
+
+
+def write_new(root: str, target: str, content: bytes, job_id: str) -> bool:
+    """Write a small file of ours whole under a new name below `root`; the same content already there counts as written.
+
+    Returns False if the name is taken by something else. Raises: FolderError. Repeat: safe.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    if not is_below(root, target):
+        return is_content(target, sha256)
+
+    def feed(fd: int) -> str:
+        write_all(fd, content)
+        return sha256
+
+    with target_spot(root, target) as spot, target_errors(os.path.dirname(target)):
+        temp = spot.beside(f"{TEMP_PREFIX}{job_id}.tmp")
+        if spot.stat() is not None:
+            return _is_ours(spot, temp, sha256)
+        write_whole(temp, feed)
+        return _give_name(temp, spot)
+
+
+def _is_ours(target: Spot, temp: Spot, sha256: str) -> bool:
+    if not target.has(sha256):
+        return False
+    if is_same(temp, target):
+        temp.unlink()
+    target.sync()  # a kill may have come before the first one
+    return True
+
+
+def _give_name(temp: Spot, target: Spot) -> bool:
+    if not rename_new(temp, target):
+        temp.unlink()
+        return False
+    target.sync()
+    return True
+
+
+def remove_own(path: str, content: bytes) -> None:
+    """Remove a small file of ours, if it still is what we wrote. Raises: FolderError. Repeat: safe."""
+    with target_errors(os.path.dirname(path)):
+        if os.path.lexists(path) and is_content(path, hashlib.sha256(content).hexdigest()):
+            os.unlink(path)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder of ours with its parents. Raises: FolderError. Repeat: safe."""
+    with target_errors(path):
+        os.makedirs(path, exist_ok=True)
+
+
+def take_name(source: str, target: str) -> None:
+    """Rename a file of ours inside the spool, replacing what lies there. Raises: FolderError. Repeat: once."""
+    with target_errors(os.path.dirname(target)):
+        os.replace(source, target)

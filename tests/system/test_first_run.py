@@ -1,0 +1,192 @@
+"""The first start on an inbox that is full already: nothing is paid before a person says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nemo_watch.answers import STALE_AFTER
+from nemo_watch.errors import OperatorError
+from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.levers import Levers
+from nemo_watch.ledger.rows import LEVERS, to_ms
+from nemo_watch.model import Json
+from nemo_watch.pipeline.first_run import FIRST_RUN
+from nemo_watch.sandbox.records import Records
+from nemo_watch.sandbox.server import SandboxServer
+from nemo_watch.statefolder import LEDGER_NAME
+from tests.media_fixtures import clip
+from tests.program import Place, eventually
+
+CUT = 'instruction = "cut the pauses"'
+
+
+@contextlib.contextmanager
+def paid_place(root: Path, **more: Any) -> Iterator[Place]:
+    """A place whose backend is a server of its own: for the daemon it is as good as the cloud."""
+    with SandboxServer(root / "backend") as server:
+        backend = f'url = "{server.url}"\nrender_poll = "0.2s"'
+        yield Place(root / "place", backend=backend, extra="[queue]\nworkers = 1", **more)
+
+
+def fill(place: Place, source: str, count: int, *, first: int = 0) -> None:
+    """Lay clips into the inbox that differ in content, as they were there before the daemon."""
+    data = Path(source).read_bytes()
+    for number in range(first, first + count):
+        free = (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
+        (place.root / "inbox" / f"old{number}.mp4").write_bytes(data + free)
+
+
+def sessions(root: Path) -> int:
+    with Records(str(root / "backend")) as records:
+        return len(records.turns())
+
+
+async def tell(place: Place, *args: str) -> str:
+    told = await asyncio.to_thread(place.run, *args)
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+async def held_jobs(ledger: Ledger) -> int:
+    return sum(job.reason == FIRST_RUN for job in await ledger.jobs(("held",)))
+
+
+async def test_five_hundred_old_clips_are_held_until_a_person_says_so(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 500)
+        async with place.daemon() as daemon:
+
+            async def all_held() -> bool:
+                return await held_jobs(daemon.ledger) == 500
+
+            await eventually(all_held, "500 jobs held")
+            status = await tell(place, "status")
+            assert status.count("first start") == 1
+            assert "25000 credits" in status
+            assert "nemo-watch resume videos" in status
+            assert len(status.splitlines()) < 20, status
+        assert sessions(tmp_path) == 0
+        assert len(place.files("inbox")) == 500
+        async with place.daemon() as daemon:  # a restart does not end it, and a new drop waits as well
+            fill(place, clip(tmp_path_factory, "mute.mp4"), 1, first=500)
+
+            async def new_one_too() -> bool:
+                return await held_jobs(daemon.ledger) == 501
+
+            await eventually(new_one_too, "the new one held")
+            assert sessions(tmp_path) == 0
+            assert "501 jobs go on now" in await tell(place, "resume", "videos")
+
+            async def some_delivered() -> bool:
+                return len(await daemon.ledger.jobs(("delivered",))) >= 1
+
+            await eventually(some_delivered, "they run")
+            assert "Nothing" in await tell(place, "resume")
+
+
+async def test_twenty_clips_are_no_backlog_and_later_ones_neither(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 20)
+        for number in range(20):
+            (place.root / "inbox" / f"note{number}.txt").write_text("the words for no clip")
+            (place.root / "inbox" / f"still{number}.jpg").write_bytes(b"an asset")
+        async with place.daemon() as daemon:
+
+            async def passed() -> bool:
+                fact = await daemon.ledger.recall(f"{FIRST_RUN}:videos")
+                return fact is not None and fact["state"] == "passed"
+
+            await eventually(passed, "counted")
+            fill(place, clip(tmp_path_factory, "mute.mp4"), 10, first=20)
+            place.drop("now.mp4", Path(clip(tmp_path_factory, "mute.mp4")), 'add the title "Now"')
+            await eventually(lambda: "now.mp4" in place.files("outbox"), "delivered")
+            assert await held_jobs(daemon.ledger) == 0
+
+
+async def test_the_stopped_daemon_is_resumed_too_and_another_backend_asks_again(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 21)
+        outcome = await place.work_off()
+        assert (outcome.delivered, outcome.rejected, outcome.waiting) == (0, 0, 21)
+        unknown = await asyncio.to_thread(place.run, "resume", "holiday")
+        assert unknown.returncode == 1
+        assert '"videos"' in unknown.stderr
+        answer = json.loads(await tell(place, "resume", "--json"))
+        assert answer == {"resumed": {"videos": 21}}
+        async with place.daemon() as daemon:
+
+            async def one_delivered() -> bool:
+                return len(await daemon.ledger.jobs(("delivered",))) >= 1
+
+            await eventually(one_delivered, "they run")
+        left = len(place.files("inbox"))
+        with SandboxServer(tmp_path / "other") as other:
+            place.backend = f'url = "{other.url}"\nrender_poll = "0.2s"'
+            place.write_config()
+            fill(place, clip(tmp_path_factory, "mute.mp4"), 25, first=100)
+            async with place.daemon() as daemon:
+
+                async def held_again() -> bool:
+                    fact = await daemon.ledger.recall(f"{FIRST_RUN}:videos")
+                    return fact is not None and (fact["state"], fact["backend"]) == ("held", other.url)
+
+                await eventually(held_again, "held for the other backend")
+        assert left <= 21
+
+
+async def test_a_refused_file_is_held_with_the_others(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 21)
+        (place.root / "inbox" / "old.wmv").write_bytes(b"0&\xb2u\x8ef\xcf\x11" + b"x" * 100)
+        outcome = await place.work_off()
+        assert (outcome.rejected, outcome.waiting) == (0, 22)
+        assert place.files("rejects") == []
+
+
+async def test_levers_are_answered_once_and_stale_ones_are_not_obeyed(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from nemo_watch.cli.levers import ask
+
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 21)
+        await place.work_off()
+        commands = Ledger(os.path.join(place.state, LEDGER_NAME))
+        levers = Levers(commands)
+        old = await levers.pull("resume", {"inbox": ""})
+        (lever,) = await levers.waiting()
+        await commands.transact(
+            lambda c: c.execute(LEVERS.update().values(pulled_at=to_ms(lever.pulled_at - 2 * STALE_AFTER))) and None
+        )
+        try:
+            async with place.daemon() as daemon:
+
+                async def dropped() -> bool:
+                    return await levers.waiting() == []
+
+                await eventually(dropped, "the old lever is gone")
+                assert await levers.answered(old) is None
+                assert await held_jobs(daemon.ledger) == 21
+                with pytest.raises(OperatorError, match="does not know"):
+                    await ask(commands, "dance", {})
+                answer: Json | None = await ask(commands, "why", {"inbox": "nowhere", "rel": "x"})
+                assert answer is not None
+                assert answer["sentence"] == ""
+            assert await ask(commands, "why", {"inbox": "videos", "rel": "x"}, within_s=0.3) is None
+            assert await levers.waiting() == [], "a wish that nobody answered is taken back"
+        finally:
+            await commands.close()

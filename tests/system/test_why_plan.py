@@ -1,0 +1,209 @@
+"""`why` and `plan`: the rule that holds a file in one sentence, and the dry run that writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media_fixtures import clip
+from tests.program import Place, eventually, give_away, other_user
+
+
+def fresh(place: Place, source: str, name: str, number: int) -> None:
+    """Lay a clip into the inbox whose content is nobody else's."""
+    free = (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
+    target = place.root / "inbox" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(Path(source).read_bytes() + free)
+
+
+def plan(place: Place, *args: str, prefix: list[str] | None = None) -> dict[str, Any]:
+    told = place.run("plan", "--json", *args, prefix=prefix or [])
+    assert told.returncode == 0, told.stdout + told.stderr
+    return dict(json.loads(told.stdout))
+
+
+def fates(picture: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["file"]: row for inbox in picture["inboxes"] for row in inbox["files"]}
+
+
+async def why(place: Place, file: str, *, found: bool = True) -> dict[str, Any]:
+    told = await asyncio.to_thread(place.run, "why", "--json", file)
+    assert told.returncode == (0 if found else 1), told.stdout + told.stderr
+    return dict(json.loads(told.stdout))
+
+
+def everything(root: Path) -> dict[str, tuple[int, int, int]]:
+    """List every file and folder below a place with its size and times."""
+    found = {}
+    for path in (root, *sorted(root.rglob("*"))):
+        seen = path.lstat()
+        found[str(path)] = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    return found
+
+
+def mixed_inbox(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    mute = clip(tmp_path_factory, "mute.mp4")
+    inbox = place.root / "inbox"
+    fresh(place, mute, "talk.mp4", 1)
+    (inbox / "talk.txt").write_text("cut the pauses, add background music, and export in 720p")
+    fresh(place, mute, "shorts/one.mp4", 2)
+    (inbox / "shorts" / "_default.toml").write_text('prompt = "make it vertical"\nassets = ["logo.png"]\n')
+    shutil.copy(clip(tmp_path_factory, "still.png"), inbox / "shorts" / "logo.png")
+    fresh(place, mute, "lonely.mp4", 3)
+    fresh(place, mute, "wrong.mp4", 4)
+    (inbox / "wrong.toml").write_text('prompt = "cut"\npromt = "x"\n')
+    fresh(place, mute, "poor.mp4", 5)
+    (inbox / "poor.toml").write_text('prompt = "cut the pauses"\nassets = ["nowhere.png"]\n')
+    (inbox / "half.mp4").write_bytes(Path(mute).read_bytes()[:9000])
+    (inbox / "coming.mp4").write_bytes(Path(mute).read_bytes())
+    (inbox / "coming.mp4.part").write_bytes(b"")
+    (inbox / "old.wmv").write_bytes(b"0&\xb2u\x8ef\xcf\x11" + b"x" * 100)
+    (inbox / "README.md").write_text("# read me")
+    (inbox / "later.txt").write_text("for a clip that never came")
+    os.symlink(mute, inbox / "link.mp4")
+    with open(os.fsencode(inbox) + b"/caf\xe9.mp4", "wb") as out:
+        out.write(Path(mute).read_bytes() + (16).to_bytes(4, "big") + b"free" + b"surrogat")
+
+
+def test_plan_tells_every_files_fate_and_touches_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    mixed_inbox(place, tmp_path_factory)
+    before = everything(place.root)
+    picture = plan(place)
+    assert everything(place.root) == before, "without a ledger"
+    assert not place.state.exists()
+    rows = fates(picture)
+    talk = rows["talk.mp4"]
+    assert (talk["action"], talk["credits"], talk["sidecar"]) == ("edit", 50, "talk.txt")
+    assert talk["messages"] == ["cut the pauses, add background music"]
+    assert talk["exports"] == ["mp4 720p high"]
+    one = rows["shorts/one.mp4"]
+    assert (one["action"], one["sidecar"], one["assets"]) == ("edit", "shorts/_default.toml", ["shorts/logo.png"])
+    assert (rows["lonely.mp4"]["action"], rows["lonely.mp4"]["phase"]) == ("wait", "no_instruction")
+    assert (rows["half.mp4"]["action"], rows["half.mp4"]["phase"]) == ("wait", "incomplete")
+    assert (rows["coming.mp4"]["action"], rows["coming.mp4"]["phase"]) == ("wait", "control")
+    assert (rows["wrong.mp4"]["action"], rows["wrong.mp4"]["code"]) == ("reject", "sidecar_invalid")
+    assert (rows["wrong.mp4"]["line"], "prompt" in rows["wrong.mp4"]["why"] + rows["wrong.mp4"]["mend"]) == (2, True)
+    assert (rows["poor.mp4"]["action"], rows["poor.mp4"]["code"]) == ("reject", "asset_missing")
+    assert (rows["old.wmv"]["action"], rows["old.wmv"]["code"]) == ("reject", "4001")
+    assert (rows["link.mp4"]["action"], rows["link.mp4"]["code"]) == ("reject", "symlink")
+    assert rows["README.md"]["action"] == "ignored"
+    assert rows["later.txt"]["action"] == "wait"
+    assert rows["talk.txt"]["action"] == rows["shorts/logo.png"]["action"] == "serve"
+    assert [row["file_bytes"] for row in rows.values() if "file_bytes" in row] == ["caf%E9.mp4"]
+    assert picture["summary"] == {
+        "edit": 2, "known": 0, "wait": 5, "reject": 4, "serve": 5, "ignored": 2, "credits": 100,
+    }  # fmt: skip
+    piped = place.run("plan", "shorts/one.mp4")
+    assert piped.returncode == 1
+    assert "neither" in piped.stderr
+    (line,) = [row for row in place.run("plan", "inbox/shorts/one.mp4").stdout.splitlines() if "\t" in row]
+    assert line.split("\t")[:3] == ["edit", "shorts/one.mp4", "about 50"]
+
+
+def test_plan_reads_a_ledger_without_writing_and_knows_what_was_paid(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra='originals = "keep"\ninstruction = "cut the pauses"')
+    mute = Path(clip(tmp_path_factory, "mute.mp4"))
+    place.drop("talk.mp4", mute)
+    asyncio.run(place.work_off())
+    place.drop("again.mp4", mute)
+    fresh(place, str(mute), "new.mp4", 1)
+    before = everything(place.root)
+    rows = fates(plan(place))
+    assert everything(place.root) == before, "with a ledger at rest"
+    assert (rows["talk.mp4"]["action"], rows["talk.mp4"]["phase"]) == ("known", "delivered")
+    assert (rows["again.mp4"]["action"], rows["again.mp4"]["credits"]) == ("known", 0)
+    assert rows["new.mp4"]["action"] == "edit"
+    with place.process() as running:
+        running.wait_for(lambda: running.said("job.entered"), "entered")
+        running.child.kill()
+        running.child.wait()
+    assert (place.state / "ledger.db-wal").stat().st_size > 0, "a killed daemon leaves its log"
+    before = everything(place.root)
+    assert fates(plan(place))["talk.mp4"]["action"] == "known"
+    assert everything(place.root) == before, "with a ledger that a killed daemon left"
+    give_away(place.root)
+    place.state.chmod(0o500)
+    try:
+        rows = fates(plan(place, prefix=other_user()))
+    finally:
+        place.state.chmod(0o700)
+    assert rows["talk.mp4"]["action"] == "known", "with a state folder that cannot be written"
+
+
+async def test_why_says_the_rule_while_the_daemon_runs_and_while_not(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    mixed_inbox(place, tmp_path_factory)
+    said = await why(place, "lonely.mp4")
+    assert (said["state"], said["inbox"]) == ("no_instruction", "videos")
+    assert "not running" in said["note"]
+    assert (await why(place, "nothing.mp4", found=False))["state"] == "outside"
+    assert (await why(place, str(place.root / "inbox"), found=False))["state"] == "folder"
+    assert (await why(place, "/etc/hostname", found=False))["state"] == "outside"
+    async with place.daemon() as daemon:
+
+        async def ended() -> bool:
+            jobs = await daemon.ledger.jobs()
+            return len([job for job in jobs if job.state in ("delivered", "rejected")]) == 6
+
+        await eventually(ended, "what can go on has ended")
+        said = await why(place, str(place.root / "inbox" / "lonely.mp4"))
+        assert (said["state"], said["note"]) == ("no_instruction", "")
+        assert said["since"] is not None
+        assert (await why(place, "coming.mp4"))["state"] == "control"
+        assert (await why(place, "half.mp4"))["state"] == "incomplete"
+        assert (await why(place, "README.md"))["state"] == "ignored"
+        strange = os.fsdecode(b"caf\xe9.mp4")
+        assert (await why(place, strange))["file_bytes"] == "caf%E9.mp4"
+        talk = await why(place, "inbox/talk.mp4")
+        assert talk["state"] == "delivered"
+        assert str(place.root / "outbox" / "talk.mp4") in talk["why"]
+        result = await why(place, "outbox/talk.mp4")
+        assert (result["state"], result["job"]) == ("delivered", talk["job"])
+        assert (await why(place, "archive/talk.txt"))["job"] == talk["job"]
+        rejected = await why(place, "rejects/wrong.mp4")
+        assert (rejected["state"], rejected["code"]) == ("rejected", "sidecar_invalid")
+        assert (await why(place, "rejects/wrong.mp4.error.toml"))["job"] == rejected["job"]
+        (place.root / "inbox" / "talk.txt").write_text("and now make it vertical")
+        late = await why(place, "inbox/talk.txt")
+        assert late["state"] == "late"
+        assert "talk.refine.txt" in late["why"]
+    text = await asyncio.to_thread(place.run, "why", "rejects/wrong.mp4")
+    assert len(text.stdout.splitlines()) == 1
+    assert "sidecar_invalid" in text.stdout
+    # Without its ledger a reject still has its report.
+    shutil.rmtree(place.state)
+    assert (await why(place, "rejects/wrong.mp4"))["code"] == "sidecar_invalid"
+    assert (await why(place, "outbox/talk.mp4", found=False))["state"] == "unknown"
+
+
+async def test_why_of_a_hidden_file_and_of_one_behind_a_link(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    mute = Path(clip(tmp_path_factory, "mute.mp4"))
+    inbox = place.root / "inbox"
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(mute, tmp_path / "elsewhere" / "far.mp4")
+    os.symlink(tmp_path / "elsewhere", inbox / "elsewhere")
+    os.symlink(inbox, tmp_path / "shortcut")
+    shutil.copy(mute, inbox / ".hidden.mp4")
+    (inbox / "_assets").mkdir()
+    shutil.copy(mute, inbox / "_assets" / "intro.mp4")
+    for name in (".hidden.mp4", "_assets/intro.mp4"):
+        assert (await why(place, name))["state"] == "ignored", name
+    assert (await why(place, str(tmp_path / "shortcut" / ".hidden.mp4")))["state"] == "ignored"
+    assert (await why(place, str(inbox / "elsewhere" / "far.mp4"), found=False))["state"] == "link"
