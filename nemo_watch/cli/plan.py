@@ -54,15 +54,16 @@ class InboxPlan:
 def run_plan(config_path: str | None, what: str | None, *, as_json: bool) -> int:
     """Print the plan of all inboxes, of one by its name, or of what lies at a path."""
     config = load_config(config_path)
-    plans = asyncio.run(_plan(config, what))
+    plans = asyncio.run(make_plan(config, what))
     if as_json:
-        print(json.dumps(_as_json(config, plans), indent=2))
+        print(json.dumps(as_table(config, plans), indent=2))
     else:
         _print(config, plans)
     return EXIT_FOUND if any(plan.problem for plan in plans) else EXIT_GOOD
 
 
-async def _plan(config: Config, what: str | None) -> list[InboxPlan]:
+async def make_plan(config: Config, what: str | None) -> list[InboxPlan]:
+    """Find the fate of every file of the inboxes that are meant. Raises: FolderError, LedgerError. Repeat: safe."""
     inboxes, under = _wanted(config, what)
     in_use = is_running(config.state.path)
     async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
@@ -135,7 +136,8 @@ def summary(plans: Sequence[InboxPlan]) -> dict[str, int]:
     return {**{action: counts[action] for action in WORDS}, "credits": cost}
 
 
-def _as_json(config: Config, plans: Sequence[InboxPlan]) -> dict[str, Any]:
+def as_table(config: Config, plans: Sequence[InboxPlan]) -> dict[str, Any]:
+    """Say it for programs."""
     return {
         "backend": config.backend.url,
         "inboxes": [

@@ -59,9 +59,9 @@ class Said:
 def run_why(config_path: str | None, file: str, *, as_json: bool) -> int:
     """Print the sentence; exit 1 if there is nothing to say of the file."""
     config = load_config(config_path)
-    spot, said = asyncio.run(_look(config, file))
+    spot, said = asyncio.run(look(config, file))
     if as_json:
-        print(json.dumps(_as_json(file, spot, said), indent=2))
+        print(json.dumps(as_table(file, spot, said), indent=2))
     else:
         Console(highlight=False, soft_wrap=True).print(f"{safe(file)}: {safe(in_words(said))}")
     return EXIT_GOOD if said.found else EXIT_FOUND
@@ -79,7 +79,8 @@ def in_words(said: Said) -> str:
     return f"{said.sentence}{when}{note}"
 
 
-def _as_json(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
+def as_table(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
+    """Say it for programs."""
     named = reports.source_table(file)
     told: dict[str, Any] = {
         "file": named["source"],
@@ -103,7 +104,8 @@ def _as_json(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
 # ---------------------------------------------------------------- where to look
 
 
-async def _look(config: Config, file: str) -> tuple[Spot | None, Said]:
+async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
+    """Find out what there is to say of a file. Raises: LedgerError, OperatorError. Repeat: safe."""
     in_use = is_running(config.state.path)
     async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
         hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
@@ -149,8 +151,9 @@ class _Asked:
 
     async def find(self, file: str, hung: frozenset[str]) -> Spot | None:
         """Find what is meant: a path, else a name below one of the folders, else one that the ledger knows."""
-        if os.path.isabs(file) or os.path.lexists(file):
-            return locate(self._config, file)
+        spot = locate(self._config, file) if os.path.isabs(file) or os.path.lexists(file) else None
+        if spot is not None or os.path.isabs(file):
+            return spot
         rel = os.path.normpath(file)
         for role in ROLES:
             for inbox in self._config.inboxes:
@@ -159,7 +162,7 @@ class _Asked:
         for inbox in self._config.inboxes if self._ledger is not None else ():
             if self._ledger is not None and await last_job_at(self._ledger, inbox.name, rel) is not None:
                 return Spot(inbox, "inbox", rel)
-        return locate(self._config, file)
+        return None
 
     # ------------------------------------------------------------ a file in an inbox
 

@@ -19,7 +19,7 @@ from nemo_watch.intake.names import (
     rel_keys,
     split_rel,
 )
-from nemo_watch.intake.rules import Inspection
+from nemo_watch.intake.rules import Inspection, Writer
 from nemo_watch.model import ANY_INODE, FileKind, FileStamp, Sighting
 
 Listing = Mapping[str, tuple[FileKind, FileStamp]]
@@ -189,15 +189,14 @@ class Book:
             for entry in folder.awaiting:
                 self.schedule(entry, now_s + RETRY_LOOK_S)
 
-    def asset_names(self, rel: str, stamp: FileStamp, names: Iterable[str]) -> None:
-        """Take in which files a TOML sidecar names as its assets: they are never drops."""
+    def text_read(self, rel: str, stamp: FileStamp, names: Iterable[str], writer: Writer, now_s: float) -> None:
+        """Take in what was found in a sidecar: the files that it names as its assets, which are never drops."""
         entry = self.entry(rel)
         if entry is None or entry.stamp != stamp:
             return
         entry.asked = False
-        entry.verdict = "whole"
+        entry.verdict, entry.verdict_s, entry.writer = "whole", now_s, writer
         self._name_assets(rel, rel_keys(entry.folder.rel, names))
-        self._unblock(entry)
         self._dirty[entry] = None
 
     # ------------------------------------------------------------ what became of it
@@ -283,8 +282,11 @@ class Book:
                 entry.verdict = None  # whoever had it open may be done: look now
                 self._dirty[entry] = None
         elif at_s >= entry.looked_s:
+            # Writing only moves the time on: one that goes back is set after the close (rsync, unzip, curl -R).
+            old = entry.stamp
+            dated = (old.inode, old.size_bytes) == (stamp.inode, stamp.size_bytes) and stamp.mtime_ns < old.mtime_ns
             entry.stamp, entry.kind = stamp, kind
-            self._restart(entry, at_s, closing=closing)
+            self._restart(entry, at_s, closing=closing or (entry.closed and dated))
 
     def _restart(self, entry: Entry, at_s: float, *, closing: bool = False) -> None:
         entry.folder.listing = None
@@ -303,7 +305,7 @@ class Book:
             self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
             self._wake_guarded(entry)
         elif entry.role in TEXT_ROLES:
-            self._unblock(entry)
+            self.unblock(entry)
             if entry.is_toml and entry.kind == "file":
                 entry.folder.unread[entry] = at_s
             self.wake_clips_of(entry)
@@ -333,7 +335,7 @@ class Book:
                 folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
             return
         self.enter(entry, "ignored", None)
-        self._unblock(entry)
+        self.unblock(entry)
         folder.discard(name, entry.role)
         folder.changed_s = max(folder.changed_s, at_s)
         if entry.role == "control":
@@ -415,7 +417,7 @@ class Book:
         heapq.heappush(entry.folder.reading, (entry.wait_from_s, next(self._numbers), entry))
         self.enter(entry, "reading", None)
 
-    def _unblock(self, toml: Entry) -> None:
+    def unblock(self, toml: Entry) -> None:
         """Take a TOML sidecar out of those to be read, and wake the clips that waited for no other."""
         folder = toml.folder
         if folder.unread.pop(toml, None) is None:

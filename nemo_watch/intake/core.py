@@ -35,7 +35,7 @@ class Intake(Book):
         self._judge.polled = polled
 
     def decide(self, now_s: float, *, most: int | None = None) -> Decision:
-        """Judge all that changed or came due, or the first `most` of it. What is asked for is asked once. Repeat: safe."""
+        """Judge what changed or came due, or the first `most` of it. What is asked for is asked once. Repeat: safe."""
         todo = Todo()
         for entry in self.to_judge(now_s, most):
             self._judge.judge(entry, now_s, todo)

@@ -73,15 +73,31 @@ class Judge:
             return
         if not self._stands(entry, 0.0, now_s, todo):
             return
-        if entry.is_toml and entry.kind == "file" and entry.verdict is None:
-            if not entry.asked:
-                entry.asked = True
-                todo.read.append(entry.ref)
-            self._book.enter(entry, "reading", None)
+        if entry.kind == "file" and not self._text_is_free(entry, now_s, todo):
             return
         if entry.phase != "settled":
+            self._book.unblock(entry)
             self._book.enter(entry, "settled", None)
             self._book.wake_clips_of(entry)
+
+    def _text_is_free(self, entry: Entry, now_s: float, todo: Todo) -> bool:
+        """Tell whether a text was read while nobody had it open for writing; one who never closes it has his time."""
+        rules = self._settle
+        cap_s = entry.changed_s + rules.lease_cap_s
+        if entry.verdict is not None and entry.writer == "open" and now_s < cap_s:
+            rest_s = min(rules.lease_rest_s, max(rules.lease_again_s, entry.verdict_s - entry.changed_s))
+            due_s = min(entry.verdict_s + rest_s, cap_s)
+            if now_s < due_s:
+                self._book.enter(entry, "writer", due_s)
+                return False
+            entry.verdict = None
+        if entry.verdict is not None:
+            return True
+        if not entry.asked:
+            entry.asked = True
+            todo.read.append(entry.ref)
+        self._book.enter(entry, "reading", None)
+        return False
 
     def _judge_clip(self, entry: Entry, now_s: float, todo: Todo) -> None:
         own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))

@@ -109,10 +109,10 @@ class Decision:
     """What is to be done now.
 
     Each request is made once: it is answered by `Intake.see` (for `look`), `inspected`, `listed` (for `listings`, which
-    are folders, "" being the inbox itself) and `asset_names` (for `read`: settled TOML sidecars whose assets are to be
-    named). Those of `inspect` that are in `to_end` too are read to their ends, if nothing less tells whether they are
-    whole, even while somebody has them open for writing. `next_check_s` is when to decide again if nothing happens,
-    None: never.
+    are folders, "" being the inbox itself) and `text_read` (for `read`: texts that stood still, which are opened once:
+    does somebody still write them, and which assets does a TOML sidecar name). Those of `inspect` that are in `to_end`
+    too are read to their ends, if nothing less tells whether they are whole, even while somebody has them open for
+    writing. `next_check_s` is when to decide again if nothing happens, None: never.
     """
 
     drops: tuple[Drop, ...] = ()

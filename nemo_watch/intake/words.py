@@ -149,7 +149,7 @@ def _reason(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> 
             return "it is not whole: its end or its index is missing"
         case "incomplete":
             return "it is not whole, so it is parked: copy it again if nothing is sending it any more"
-        case "reading" if entry.is_toml:
+        case "reading" if entry.role in TEXT_ROLES:
             return "it is being read"
         case "reading":
             return "a TOML sidecar in its folder is read first, as it may name this file as an asset"

@@ -339,10 +339,13 @@ class Watcher:
             await self._look(changed)
 
     async def _read(self, refs: Sequence[FileRef]) -> None:
-        texts = await self._threads.call(lambda: [inspecting.read_text(self.root, ref) for ref in refs])
-        for ref, data in zip(refs, texts, strict=True):
-            names = self._assets_of(data, ref.rel.rpartition("/")[2]) if data else ()
-            self._intake.asset_names(ref.rel, ref.stamp, names)
+        leases = self._guard.file_system.leases
+        texts = await self._threads.call(lambda: [inspecting.read_text(self.root, ref, leases=leases) for ref in refs])
+        now_s = self._clock()
+        for ref, (data, writer) in zip(refs, texts, strict=True):
+            name = ref.rel.rpartition("/")[2]
+            names = self._assets_of(data, name) if data and name.lower().endswith(".toml") else ()
+            self._intake.text_read(ref.rel, ref.stamp, names, writer, now_s)
 
     async def _list(self, folder: str) -> None:
         await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))

@@ -161,12 +161,13 @@ def opened(root: str, ref: FileRef) -> Iterator[int | None]:
         os.close(fd)
 
 
-def read_text(root: str, ref: FileRef) -> bytes:
+def read_text(root: str, ref: FileRef, *, leases: bool) -> tuple[bytes, Writer]:
     """Read a sidecar as it was when it stood still; b"" if it changed, is too long or cannot be read."""
     try:
         with opened(root, ref) as fd:
-            if fd is None or ref.stamp.size_bytes > MAX_SIDECAR_BYTES:
-                return b""
-            return os.read(fd, MAX_SIDECAR_BYTES)
+            if fd is None:
+                return b"", "untried"
+            writer = writer_of(fd) if leases else "untried"
+            return b"" if ref.stamp.size_bytes > MAX_SIDECAR_BYTES else os.read(fd, MAX_SIDECAR_BYTES), writer
     except OSError:
-        return b""  # the job that uses it will say what is wrong with it
+        return b"", "untried"  # the job that uses it will say what is wrong with it

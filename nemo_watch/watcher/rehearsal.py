@@ -106,9 +106,10 @@ class _Play:
         for ref in decision.inspect:
             self._inspect(ref)
         for ref in decision.read:
-            data = inspecting.read_text(self._root, ref)
-            names = self._assets_of(data, ref.rel.rpartition("/")[2]) if data else ()
-            self._intake.asset_names(ref.rel, ref.stamp, names)
+            data, writer = inspecting.read_text(self._root, ref, leases=self._file_system.leases)
+            name = ref.rel.rpartition("/")[2]
+            names = self._assets_of(data, name) if data and name.lower().endswith(".toml") else ()
+            self._intake.text_read(ref.rel, ref.stamp, names, writer, self._now_s)
         if decision.look:
             self._look(decision.look)
         for folder in decision.listings:

@@ -87,6 +87,16 @@ async def test_a_stuck_call_fails_and_everybody_else_at_once(threads: FolderThre
     assert (one.runs, two.runs, behind.runs) == (1, 1, 1)
 
 
+async def test_a_repeat_never_runs_beside_a_stuck_call(threads: FolderThreads) -> None:
+    stuck, repeat = Stuck(), Stuck()
+    repeat.gate.set()
+    await refused(threads, stuck)
+    # One of the two threads is free, and yet nothing is done until the stuck call is back.
+    assert (await refused(threads, repeat)).code == "folder_hung"
+    assert repeat.runs == 0
+    stuck.gate.set()
+
+
 async def test_slow_but_alive_is_not_hung(threads: FolderThreads, changes: list[bool]) -> None:
     stop = threading.Event()
 

@@ -148,7 +148,7 @@ def test_the_readme_shows_the_commands_that_are_tested_here() -> None:
     install, test, *rest = readme_commands()
     assert install == "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nemo-watch demo"
     assert test == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
-    commands = ["init --sandbox", "check", "run", "status", "sandbox"]
+    commands = ["init --sandbox", "check", "plan", "run", "status", "why talk.mp4", "resume videos", "sandbox"]
     assert rest == [f"nemo-watch {command}" for command in commands]
 
 
@@ -163,7 +163,7 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
             argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
         )
 
-    init, check, daemon, status, sandbox = readme_commands()[2:]
+    init, check, plan, daemon, status, why, resume, sandbox = readme_commands()[2:]
     assert run(init).returncode == 0
     assert run(init).returncode == 1, "a config that is there is not overwritten"
     found = run(check)
@@ -171,9 +171,13 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
     inbox = tmp_path / "nemo-watch" / "inbox"
     (inbox / "talk.txt").write_text("cut the pauses")
     os.link(clip(tmp_path_factory, "pauses.mp4"), inbox / "talk.mp4")
+    planned = run(plan)
+    assert "1 would be edited (about 50" in planned.stdout, planned.stderr
     assert run(daemon, "--once").returncode == 0
     assert (tmp_path / "nemo-watch" / "outbox" / "talk.mp4").exists()
     assert "delivered" in run(status).stdout
+    assert "delivered as job" in run(why).stdout
+    assert "Nothing" in run(resume).stdout
     config = tmp_path / ".config" / "nemo-watch" / "config.toml"
     with config.open("a") as out:
         out.write(f'[[inbox]]\nname = "more"\npath = "{tmp_path}/more/inbox"\n')

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from nemo_watch.cli.places import load_config
+from nemo_watch.cli.plan import as_table, make_plan
+from nemo_watch.cli.why import as_table as told
+from nemo_watch.cli.why import look
 from tests.media_fixtures import clip
 from tests.program import Place, eventually, give_away, other_user
 
@@ -23,10 +27,9 @@ def fresh(place: Place, source: str, name: str, number: int) -> None:
     target.write_bytes(Path(source).read_bytes() + free)
 
 
-def plan(place: Place, *args: str, prefix: list[str] | None = None) -> dict[str, Any]:
-    told = place.run("plan", "--json", *args, prefix=prefix or [])
-    assert told.returncode == 0, told.stdout + told.stderr
-    return dict(json.loads(told.stdout))
+def plan(place: Place) -> dict[str, Any]:
+    config = load_config(str(place.config_path))
+    return as_table(config, asyncio.run(make_plan(config, None)))
 
 
 def fates(picture: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -34,9 +37,10 @@ def fates(picture: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 async def why(place: Place, file: str, *, found: bool = True) -> dict[str, Any]:
-    told = await asyncio.to_thread(place.run, "why", "--json", file)
-    assert told.returncode == (0 if found else 1), told.stdout + told.stderr
-    return dict(json.loads(told.stdout))
+    path = file if "/" not in file or file.startswith("/") else str(place.root / file)
+    spot, said = await look(load_config(str(place.config_path)), path)
+    assert said.found == found, said
+    return told(file, spot, said)
 
 
 def everything(root: Path) -> dict[str, tuple[int, int, int]]:
@@ -110,13 +114,24 @@ def test_plan_tells_every_files_fate_and_touches_nothing(
     assert line.split("\t")[:3] == ["edit", "shorts/one.mp4", "about 50"]
 
 
+async def deliver_and_copy_the_state(place: Place) -> None:
+    """Work off what is there; the copy is of a moment when the daemon runs, as a kill leaves it."""
+    async with place.daemon() as daemon:
+
+        async def delivered() -> bool:
+            return bool(await daemon.ledger.jobs(("delivered",)))
+
+        await eventually(delivered, "delivered")
+        shutil.copytree(place.state, place.root / "killed")
+
+
 def test_plan_reads_a_ledger_without_writing_and_knows_what_was_paid(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     place = Place(tmp_path / "place", inbox_extra='originals = "keep"\ninstruction = "cut the pauses"')
     mute = Path(clip(tmp_path_factory, "mute.mp4"))
     place.drop("talk.mp4", mute)
-    asyncio.run(place.work_off())
+    asyncio.run(deliver_and_copy_the_state(place))
     place.drop("again.mp4", mute)
     fresh(place, str(mute), "new.mp4", 1)
     before = everything(place.root)
@@ -125,10 +140,8 @@ def test_plan_reads_a_ledger_without_writing_and_knows_what_was_paid(
     assert (rows["talk.mp4"]["action"], rows["talk.mp4"]["phase"]) == ("known", "delivered")
     assert (rows["again.mp4"]["action"], rows["again.mp4"]["credits"]) == ("known", 0)
     assert rows["new.mp4"]["action"] == "edit"
-    with place.process() as running:
-        running.wait_for(lambda: running.said("job.entered"), "entered")
-        running.child.kill()
-        running.child.wait()
+    shutil.rmtree(place.state)
+    (place.root / "killed").rename(place.state)
     assert (place.state / "ledger.db-wal").stat().st_size > 0, "a killed daemon leaves its log"
     before = everything(place.root)
     assert fates(plan(place))["talk.mp4"]["action"] == "known"
@@ -136,9 +149,11 @@ def test_plan_reads_a_ledger_without_writing_and_knows_what_was_paid(
     give_away(place.root)
     place.state.chmod(0o500)
     try:
-        rows = fates(plan(place, prefix=other_user()))
+        printed = place.run("plan", "--json", prefix=other_user())
     finally:
         place.state.chmod(0o700)
+    assert printed.returncode == 0, printed.stderr
+    rows = fates(json.loads(printed.stdout))
     assert rows["talk.mp4"]["action"] == "known", "with a state folder that cannot be written"
 
 
@@ -203,7 +218,7 @@ async def test_why_of_a_hidden_file_and_of_one_behind_a_link(
     shutil.copy(mute, inbox / ".hidden.mp4")
     (inbox / "_assets").mkdir()
     shutil.copy(mute, inbox / "_assets" / "intro.mp4")
-    for name in (".hidden.mp4", "_assets/intro.mp4"):
+    for name in (".hidden.mp4", "inbox/_assets/intro.mp4"):
         assert (await why(place, name))["state"] == "ignored", name
     assert (await why(place, str(tmp_path / "shortcut" / ".hidden.mp4")))["state"] == "ignored"
     assert (await why(place, str(inbox / "elsewhere" / "far.mp4"), found=False))["state"] == "link"

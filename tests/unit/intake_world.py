@@ -94,7 +94,8 @@ class World:
                 self.intake.listed(folder, self.tree().get(folder, {}), started_s=self.now_s)
             for ref in decision.read:
                 found = self.files.get(ref.rel)
-                self.intake.asset_names(ref.rel, ref.stamp, found.assets if found is not None else ())
+                assets, writer = (found.assets, found.writer) if found is not None else ((), "none")
+                self.intake.text_read(ref.rel, ref.stamp, assets, writer, self.now_s)
             if not (decision.drops or decision.look or decision.inspect or decision.listings or decision.read):
                 return decision
 

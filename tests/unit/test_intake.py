@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 import pytest
 
 from nemo_watch.intake import Inspection, SettleRules, Verdict, settle_rules
-from nemo_watch.model import FileKind
+from nemo_watch.model import FileKind, FileStamp
 from tests.unit.intake_world import World, world
 
 
@@ -898,3 +898,48 @@ def test_a_sidecar_that_comes_after_the_clip_was_taken_can_be_found() -> None:
     assert (w.dropped(), _late(w)) == (["clip.mp4"], "")
     w.put("clip.txt")
     assert _late(w) == "clip.txt"
+
+
+def test_a_sidecar_that_somebody_still_writes_is_waited_for_as_a_clip_is() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.put("clip.txt", writer="open")
+    w.run(30)
+    assert not w.drops
+    assert "clip.txt" in w.sentence("clip.mp4")
+    w.files["clip.txt"].writer = "none"
+    w.see("clip.txt", "closed")
+    w.run(0.1)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_a_sidecar_that_is_never_closed_is_waited_for_a_minute() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.put("clip.txt", writer="open")
+    w.run(59)
+    assert not w.drops
+    w.run(2)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_a_time_that_is_set_back_after_the_close_is_no_new_writing() -> None:
+    w = world()
+    stamp = w.put("clip.mp4")
+    w.put("clip.txt")
+    w.files["clip.mp4"].stamp = FileStamp(stamp.inode, stamp.size_bytes, stamp.mtime_ns - 1)
+    w.see("clip.mp4", "scanned")
+    w.run(2.1)
+    assert w.dropped() == ["clip.mp4"]
+
+
+def test_a_time_that_moves_on_after_the_close_is_new_writing() -> None:
+    w = world()
+    stamp = w.put("clip.mp4")
+    w.put("clip.txt")
+    w.files["clip.mp4"].stamp = FileStamp(stamp.inode, stamp.size_bytes, stamp.mtime_ns + 1)
+    w.see("clip.mp4", "scanned")
+    w.run(9.9)
+    assert not w.drops
+    w.run(0.2)
+    assert w.dropped() == ["clip.mp4"]

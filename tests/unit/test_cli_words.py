@@ -1,0 +1,89 @@
+"""What the commands say of jobs and fates: sentences for a person, on one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from nemo_watch.cli.fates import Fate
+from nemo_watch.cli.jobwords import job_words
+from nemo_watch.cli.pictures import plain, safe
+from nemo_watch.cli.plan import export_words, fate_words
+from nemo_watch.cli.why import Said, in_words
+from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, JobState, Work
+from nemo_watch.pipeline.first_run import FirstRun
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+WORK = Work(messages=("cut",), exports=(Export(),), language="en", skill="s", title="talk", originals="archive")
+JOB = Job(
+    job_id="abc-1",
+    edit_id="abc",
+    inbox="videos",
+    clip=FileRef("talk.mp4", FileStamp(1, 2, 3)),
+    sha256="",
+    work=WORK,
+    state="ready",
+    priority=0,
+    created_at=NOON,
+    updated_at=NOON,
+    sentence="The outbox is away.",
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("ready", "it is job abc-1 and starts as soon as a worker is free"),
+        ("waiting", "it waits as job abc-1: The outbox is away"),
+        ("held", "it is held as job abc-1: The outbox is away"),
+        ("delivered", "it was delivered as job abc-1 to /out/talk.mp4"),
+        ("rejected", "it was rejected as job abc-1"),
+        ("cancelled", "job abc-1 was ended before anything was paid: The outbox is away"),
+    ],
+)
+def test_every_state_of_a_job_is_one_sentence(state: JobState, said: str) -> None:
+    assert job_words(replace(JOB, state=state), ["/out/talk.mp4"]) == said
+
+
+def test_a_job_under_way_names_its_step_and_a_rejected_one_its_code_and_what_to_do() -> None:
+    assert job_words(replace(JOB, active=True, step="render-1", progress=40.0)).endswith("exporting, 40 %")
+    failure = Failure("4002", "talk.mp4 has 600 MB.", "Shorten it.")
+    words = job_words(replace(JOB, state="rejected", failure=failure))
+    assert "with 4002" in words
+    assert words.endswith("talk.mp4 has 600 MB. What to do: Shorten it")
+
+
+def test_since_when_and_what_comes_next_are_in_the_sentence_once() -> None:
+    said = Said("held", "it is held", since_at=NOON, next_at=NOON, note="the daemon is not running")
+    words = in_words(said)
+    assert words.count("since") == words.count("next look at") == 1
+    assert words.endswith("; the daemon is not running")
+    assert in_words(replace(said, tells_when=True)) == "it is held; the daemon is not running"
+
+
+def test_a_fate_is_one_line() -> None:
+    edit = Fate(
+        "videos", "a.mp4", "edit", "its own sidecar says what to do", messages=("cut\nit",), exports=(Export(),)
+    )
+    assert fate_words(edit) == 'its own sidecar says what to do: sends "cut\nit"; exports mp4 as edited high'
+    assert plain(fate_words(edit)).count("\n") == 0
+    reject = Fate(
+        "videos", "a.mp4", "reject", "It is wrong.", code="sidecar_invalid", mend="Mend it.", line=2, column=3
+    )
+    assert fate_words(reject) == "sidecar_invalid: It is wrong. (line 2, column 3) Mend it."
+    assert export_words(Export("mov", "best", "720p", 30, "teaser")) == "mov 720p best 30 fps as teaser"
+
+
+def test_hostile_names_stay_in_their_place() -> None:
+    name = "a\tb\n[red]\x1b[2J\udce9.mp4"
+    assert plain(name) == "a b [red]\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}.mp4"
+    assert safe(name).startswith("a b \\[red]")
+
+
+def test_the_first_run_names_count_cost_and_command() -> None:
+    words = FirstRun("held", 500, "/in", "https://backend", NOON.isoformat()).sentence("videos")
+    assert "500 files" in words
+    assert "25000 credits" in words
+    assert "nemo-watch resume videos" in words
