@@ -206,6 +206,7 @@ def drop_in_the_other(place: Place, talk: Path) -> None:
 
 
 @needs_bindfs
+@pytest.mark.fuse
 async def test_a_hung_outbox_holds_its_jobs_and_no_others(tmp_path: Path, talk: Path) -> None:
     place = with_a_second_inbox(tmp_path)
     (tmp_path / "nas").mkdir()
@@ -234,6 +235,7 @@ async def test_a_hung_outbox_holds_its_jobs_and_no_others(tmp_path: Path, talk: 
 
 
 @needs_bindfs
+@pytest.mark.fuse
 async def test_a_hung_inbox_pauses_alone_and_comes_back(tmp_path: Path, talk: Path) -> None:
     place = with_a_second_inbox(tmp_path)
     (tmp_path / "nas").mkdir()
@@ -251,6 +253,7 @@ async def test_a_hung_inbox_pauses_alone_and_comes_back(tmp_path: Path, talk: Pa
 
 
 @needs_bindfs
+@pytest.mark.fuse
 def test_a_daemon_starts_and_stops_beside_a_hung_inbox(tmp_path: Path, talk: Path) -> None:
     place = with_a_second_inbox(tmp_path)
     (tmp_path / "nas").mkdir()

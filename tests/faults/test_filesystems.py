@@ -276,6 +276,7 @@ async def see_the_rest_going_on(place: Place, other: Place, source: Path) -> str
     return told.stdout
 
 
+@pytest.mark.fuse
 async def test_an_inbox_that_hangs_stops_no_other(place: Place, source: Path, fuse: Callable[[Path], Fuse]) -> None:
     hanging = fuse(place.root / "inbox")
     async with two_inboxes(place) as (daemon, other):
@@ -298,6 +299,7 @@ async def test_an_inbox_that_hangs_stops_no_other(place: Place, source: Path, fu
         assert len(records.turns()) == 2
 
 
+@pytest.mark.fuse
 async def test_an_outbox_that_hangs_stops_no_other(place: Place, source: Path, fuse: Callable[[Path], Fuse]) -> None:
     hanging = fuse(place.root / "outbox")
     async with two_inboxes(place) as (daemon, other):
@@ -319,6 +321,7 @@ async def test_an_outbox_that_hangs_stops_no_other(place: Place, source: Path, f
         assert len(records.turns()) == 2
 
 
+@pytest.mark.fuse
 async def test_a_move_through_a_mount_in_user_space(place: Place, source: Path, fuse: Callable[[Path], Fuse]) -> None:
     """Such mounts may know no rename that never replaces, and another device number on each side."""
     fuse(place.root / "inbox")
