@@ -208,6 +208,11 @@ class Running:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from error
 
+    def drop_when_ready(self, place: Place, source: str, instruction: str = "cut the pauses") -> None:
+        """Drop a clip under the eyes of the daemon: a rename that was seen needs the shortest window."""
+        self.wait_for(lambda: self.said("daemon.ready"), "ready")
+        place.drop("talk.mp4", Path(source), instruction)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end."""
         self.child.send_signal(number)

@@ -26,6 +26,8 @@ Signature = tuple[int, int, int, int]
 """Device, inode, mtime and ctime of a folder: they change when a name in it comes or goes."""
 
 GONE = (FileNotFoundError, NotADirectoryError)
+TYPE_BITS = 0o170000
+KINDS: dict[int, FileKind] = {stat.S_IFREG: "file", stat.S_IFLNK: "symlink"}
 RECENT_NS = 5_000_000_000
 """Time stamps of folders are coarse (2 s on vfat): one younger than this may stand for two states."""
 
@@ -121,9 +123,7 @@ def stamp_of(found: os.stat_result) -> FileStamp:
 
 def kind_of(found: os.stat_result) -> FileKind:
     """Tell what lies under a name, without following it."""
-    if stat.S_ISREG(found.st_mode):
-        return "file"
-    return "symlink" if stat.S_ISLNK(found.st_mode) else "other"
+    return KINDS.get(found.st_mode & TYPE_BITS, "other")
 
 
 def below(root: str, rel: str) -> str:
@@ -193,39 +193,38 @@ def list_folder(root: str, folder: str, identity: Identity) -> Listing | None:
 
 
 def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[str]]:
-    """List one folder; what is as it was `before` is given as the same objects: polling is mostly that."""
-    files: Listing = {}
-    folders: list[str] = []
+    """List one folder; if nothing is other than `before`, that very object is given: polling is mostly that."""
     known: Listing = before if before is not None else {}
-    unchanged = 0
+    same: list[str] = []
+    news: Listing = {}
+    folders: list[str] = []
     with os.scandir(path) as found:
         for item in found:
             name = item.name
-            if name.startswith((".", "~")):
-                continue
             try:
+                if name in known:
+                    seen = item.stat(follow_symlinks=False)
+                    kind, stamp = known[name]
+                    if (
+                        stamp.mtime_ns == seen.st_mtime_ns
+                        and stamp.size_bytes == seen.st_size
+                        and stamp.inode == seen.st_ino
+                        and kind == KINDS.get(seen.st_mode & TYPE_BITS, "other")
+                    ):
+                        same.append(name)
+                        continue
+                if name.startswith((".", "~")):
+                    continue
                 if item.is_dir(follow_symlinks=False):
                     folders.append(name)
                     continue
                 seen = item.stat(follow_symlinks=False)
             except FileNotFoundError:  # it went while the folder was being read
                 continue
-            old = known.get(name)
-            if old is not None:
-                stamp = old[1]
-                if (
-                    stamp.mtime_ns == seen.st_mtime_ns
-                    and stamp.size_bytes == seen.st_size
-                    and stamp.inode == seen.st_ino
-                    and old[0] == kind_of(seen)
-                ):
-                    files[name] = old
-                    unchanged += 1
-                    continue
-            files[name] = (kind_of(seen), stamp_of(seen))
-    if before is not None and unchanged == len(before) == len(files):
+            news[name] = (kind_of(seen), stamp_of(seen))
+    if before is not None and not news and len(same) == len(before):
         return before, folders
-    return files, folders
+    return {**{name: known[name] for name in same}, **news}, folders
 
 
 def look_at(

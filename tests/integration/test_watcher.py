@@ -231,7 +231,7 @@ async def test_late_sidecar_assets_and_subtitles(inbox: Path) -> None:
         assert w.reason("logo.mp4") == "asset"
 
 
-async def test_a_burst_of_a_thousand_pairs_by_two_writers(inbox: Path, tmp_path: Path) -> None:
+async def test_a_burst_of_ten_thousand_pairs_by_two_writers(inbox: Path, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(mp4(200))
     script = (
         "import sys; data = open(sys.argv[2], 'rb').read(); lo, hi = int(sys.argv[3]), int(sys.argv[4])\n"
@@ -241,15 +241,15 @@ async def test_a_burst_of_a_thousand_pairs_by_two_writers(inbox: Path, tmp_path:
     async with watching(inbox) as w:
         writers = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-c", script, str(inbox), str(tmp_path / "clip.mp4"), str(low), str(low + 500)
+                sys.executable, "-c", script, str(inbox), str(tmp_path / "clip.mp4"), str(low), str(low + 5000)
             )
-            for low in (0, 500)
+            for low in (0, 5000)
         ]
         for writer in writers:
             assert await writer.wait() == 0
-        await w.until(lambda: len(w.drops) == 1000, 60)
+        await w.until(lambda: len(w.drops) == 10_000, 100)
         await w.idle()
-        assert w.names() == sorted(f"{n}.mp4" for n in range(1000))
+        assert w.names() == sorted(f"{n}.mp4" for n in range(10_000))
         assert {drop.source for drop in w.drops} == {"sidecar"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -165,7 +164,7 @@ async def test_only_unknown_wishes_are_rejected_with_the_answer(
     assert report["paid"] == "no"
     assert "Klingon" in report["message"]
     assert place.files("rejects") == ["a.mp4", "a.mp4.error.toml", "a.txt"]
-    assert os.listdir(place.root / "inbox") == []
+    assert place.files("inbox") == []
 
 
 async def test_two_messages_and_two_exports_are_one_session(

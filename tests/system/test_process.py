@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import tomllib
@@ -15,54 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.media_fixtures import clip
-from tests.program import Place, Running
+from tests.program import Place
 
 REPO = Path(__file__).resolve().parents[2]
-
-
-def drop_when_ready(place: Place, running: Running, source: str, instruction: str = "cut the pauses") -> None:
-    """Drop a clip under the eyes of the daemon: a rename that was seen needs the shortest window."""
-    running.wait_for(lambda: running.said("daemon.ready"), "ready")
-    place.drop("talk.mp4", Path(source), instruction)
-
-
-@pytest.mark.parametrize("moment", ["job.entered", "edit.done", "render.submitted", "download.done"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_stopped_in_the_middle_it_goes_on_and_pays_once(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str, number: int
-) -> None:
-    place = Place(tmp_path / "place")
-    with place.process() as running:
-        drop_when_ready(place, running, clip(tmp_path_factory, "frameid.mp4"))
-        running.wait_for(lambda: running.said(moment), moment)
-        code = running.stop(number)
-        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-    with place.process("--once") as running:
-        assert running.child.wait(90) == 0, running.log()
-    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
-    assert place.files("archive") == ["talk.mp4", "talk.txt"]
-    assert place.files("inbox") == []
-    with place.records() as records:
-        assert len(records.turns()) == 1
-        assert len(records.charges()) == 1
-        assert len(records.renders()) == 1
-
-
-def test_a_second_signal_ends_at_once_and_nothing_is_lost(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = Place(tmp_path / "place")
-    with place.process() as running:
-        drop_when_ready(place, running, clip(tmp_path_factory, "frameid.mp4"))
-        running.wait_for(lambda: running.said("job.entered"), "entered")
-        running.child.send_signal(signal.SIGINT)
-        running.child.send_signal(signal.SIGTERM)
-        assert running.child.wait(20) in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT)
-    with place.process("--once") as running:
-        assert running.child.wait(90) == 0, running.log()
-    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
-    with place.records() as records:
-        assert len(records.turns()) == 1
 
 
 def test_once_tells_by_its_exit_code(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -86,7 +40,7 @@ def test_status_speaks_of_open_and_ended_jobs(tmp_path: Path, tmp_path_factory: 
     assert nothing.returncode == 1
     assert "no ledger" in nothing.stderr
     with place.process() as running:
-        drop_when_ready(place, running, clip(tmp_path_factory, "pauses.mp4"))
+        running.drop_when_ready(place, clip(tmp_path_factory, "pauses.mp4"))
         running.wait_for(lambda: "talk.mp4" in place.files("outbox"), "delivered")
         running.wait_for(lambda: not place.files("inbox"), "archived")
         picture = json.loads(place.run("status", "--json").stdout)
