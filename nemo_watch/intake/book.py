@@ -1,13 +1,14 @@
-"""Keeps what was seen of an inbox: who is there, since when it stands still, who must be judged again. Pure."""
+"""Keeps what was seen of an inbox: who is there, and since when it stands still. Pure."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import count
 
-from nemo_watch.intake.entries import ACTIVE, Entry, Folder, Phase
+from nemo_watch.intake.agenda import Agenda
+from nemo_watch.intake.assets import NamedAssets
+from nemo_watch.intake.entries import Entry, Folder
 from nemo_watch.intake.names import (
     CLIP_ROLES,
     TEXT_ROLES,
@@ -30,19 +31,15 @@ STEP = 2000
 """So many names of a listing are taken in before others are served."""
 
 
-class Book:
+class Book(Agenda):
     """The files of one inbox, by folder. All times are monotonic seconds and come from the caller."""
 
     def __init__(self, names: NameRules, *, accept_all: bool = False) -> None:
+        super().__init__()
         self.names = names
         self._accept_all = accept_all
         self.folders: dict[str, Folder] = {"": Folder("")}
-        self.active = 0
-        self._dirty: dict[Entry, None] = {}
-        self._due: list[tuple[float, int, Entry]] = []
-        self._numbers = count()
-        self._named: dict[str, frozenset[str]] = {}
-        self._namers: dict[str, tuple[str, ...]] = {}
+        self._assets = NamedAssets()
 
     # ------------------------------------------------------------ what was seen
 
@@ -104,7 +101,7 @@ class Book:
                 entry.looked_s = at_s
                 if entry.phase in ("settling", "grace"):
                     entry.asked = False
-                    self._dirty[entry] = None
+                    self.wake(entry)
 
     def scanned(
         self, tree: Mapping[str, Listing], *, started_s: float, under: str = "", unread: Collection[str] = ()
@@ -172,7 +169,7 @@ class Book:
         entry.verdict, entry.verdict_s, entry.about = verdict, now_s, inspection.detail
         entry.writer = inspection.writer
         entry.wait_from_s = max(entry.wait_from_s, now_s)
-        self._dirty[entry] = None
+        self.wake(entry)
 
     def missed(self, rel: str, now_s: float) -> None:
         """Note that a file asked for by `look`, `inspect` or `read` could not be looked at: ask again later."""
@@ -196,8 +193,8 @@ class Book:
             return
         entry.asked = False
         entry.verdict, entry.verdict_s, entry.writer = "whole", now_s, writer
-        self._name_assets(rel, rel_keys(entry.folder.rel, names))
-        self._dirty[entry] = None
+        self._assets.name(rel, rel_keys(entry.folder.rel, names))
+        self.wake(entry)
 
     # ------------------------------------------------------------ what became of it
 
@@ -277,10 +274,10 @@ class Book:
             entry.closed = entry.closed or closing
             if entry.phase in ("settling", "grace"):
                 entry.asked = False
-                self._dirty[entry] = None
+                self.wake(entry)
             elif closing and entry.phase in ("writer", "kept_open"):
                 entry.verdict = None  # whoever had it open may be done: look now
-                self._dirty[entry] = None
+                self.wake(entry)
         elif at_s >= entry.looked_s:
             # Writing only moves the time on: one that goes back is set after the close (rsync, unzip, curl -R).
             old = entry.stamp
@@ -300,7 +297,7 @@ class Book:
     def _began(self, entry: Entry, at_s: float) -> None:
         """See to what follows from a file that is new or changed."""
         entry.since_s = at_s
-        self._dirty[entry] = None
+        self.wake(entry)
         if entry.role == "control":
             self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
             self._wake_guarded(entry)
@@ -362,24 +359,11 @@ class Book:
 
     # ------------------------------------------------------------ assets named by sidecars
 
-    def _name_assets(self, sidecar_rel: str, keys: frozenset[str]) -> None:
-        for key in self._named.pop(sidecar_rel, frozenset()):
-            left = tuple(rel for rel in self._namers.get(key, ()) if rel != sidecar_rel)
-            if left:
-                self._namers[key] = left
-            else:
-                self._namers.pop(key, None)
-        if keys:
-            self._named[sidecar_rel] = keys
-            for key in keys:
-                self._namers[key] = (*self._namers.get(key, ()), sidecar_rel)
-
     def _release_assets(self, sidecar_rel: str) -> None:
         """Let go of a sidecar that is gone; what it named and still lies there stays no drop until it changes."""
-        keys = self._named.get(sidecar_rel, frozenset())
-        self._name_assets(sidecar_rel, frozenset())
-        for folder in self.folders.values() if keys else ():
-            for folder_key, name_part in (split_rel(key) for key in keys if key not in self._namers):
+        released = self._assets.let_go(sidecar_rel)
+        for folder in self.folders.values() if released else ():
+            for folder_key, name_part in map(split_rel, released):
                 if folder_key == name_key(folder.rel):
                     for entry in [folder.entries[name] for name in folder.named(name_part) if name in folder.entries]:
                         if entry.phase != "offered" and (entry.role != "still" or self._accept_all):
@@ -387,7 +371,7 @@ class Book:
 
     def namer(self, rel: str) -> str:
         """Give the sidecar that names a file as its asset, "" if none does."""
-        return next(iter(self._namers.get(name_key(rel), ("",)))) if self._namers else ""
+        return self._assets.namer(rel)
 
     # ------------------------------------------------------------ who must be judged again
 
@@ -399,22 +383,23 @@ class Book:
                     self._wake_awaiting(folder)
             return
         for clip in text.folder.clips_of_text(text.name):
-            self._dirty[clip] = None
+            self.wake(clip)
 
     def _wake_guarded(self, control: Entry) -> None:
         for key in guarded_keys(control.name):
             for name in control.folder.named(key):
                 entry = control.folder.entries.get(name)
                 if entry is not None:
-                    self._dirty[entry] = None
+                    self.wake(entry)
 
     def _wake_awaiting(self, folder: Folder) -> None:
-        self._dirty.update(folder.awaiting)
+        for entry in folder.awaiting:
+            self.wake(entry)
         folder.awaiting = {}
 
     def await_reading(self, entry: Entry) -> None:
         """Let a clip wait until the TOML sidecars that were there before it was whole have been read."""
-        heapq.heappush(entry.folder.reading, (entry.wait_from_s, next(self._numbers), entry))
+        heapq.heappush(entry.folder.reading, (entry.wait_from_s, self.number(), entry))
         self.enter(entry, "reading", None)
 
     def unblock(self, toml: Entry) -> None:
@@ -424,50 +409,7 @@ class Book:
             return
         oldest_s = next(iter(folder.unread.values()), float("inf"))
         while folder.reading and folder.reading[0][0] < oldest_s:
-            self._dirty[heapq.heappop(folder.reading)[2]] = None
-
-    def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
-        """Put a file into a phase, and have it judged again at `due_s` at the latest."""
-        if entry.phase != phase:
-            self.active += (phase in ACTIVE) - (entry.phase in ACTIVE)
-            entry.phase = phase
-        entry.about = about
-        self.schedule(entry, due_s)
-
-    def to_judge(self, now_s: float, most: int | None = None) -> Iterator[Entry]:
-        """Give all that changed, came due or was woken meanwhile, until there is nothing left or `most` were given."""
-        while self._due and self._due[0][0] <= now_s:
-            due_s, _, entry = heapq.heappop(self._due)
-            if not entry.gone and entry.due_s == due_s:
-                self._dirty[entry] = None
-        given = 0
-        while self._dirty and given != most:
-            dirty, self._dirty = iter(self._dirty), {}
-            for entry in dirty:
-                if not entry.gone and entry.phase != "offered":
-                    given += 1
-                    yield entry
-                    if given == most:
-                        self._dirty = {**dict.fromkeys(dirty), **self._dirty}
-
-    def next_due_s(self, now_s: float) -> float | None:
-        """Tell when the next file comes due by itself: now, if some were left over."""
-        if self._dirty:
-            return now_s
-        while self._due and (self._due[0][2].gone or self._due[0][2].due_s != self._due[0][0]):
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether nothing that changed or was woken waits to be judged."""
-        return not self._dirty
-
-    def schedule(self, entry: Entry, due_s: float | None) -> None:
-        """Have a file judged again at `due_s`; None: not by time."""
-        if due_s is not None and due_s != entry.due_s:
-            heapq.heappush(self._due, (due_s, next(self._numbers), entry))
-        entry.due_s = due_s
+            self.wake(heapq.heappop(folder.reading)[2])
 
 
 def _is_handled(folder: Folder, name: str, stamp: FileStamp) -> bool:

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from nemo_watch.errors import NemoWatchError
 from nemo_watch.intake import Decision, Inspection, Intake
 from nemo_watch.model import Drop, FileRef, FileStamp, Sighting, Waiting
 from nemo_watch.watcher import disk, inspecting
 from nemo_watch.watcher.guard import Guard, WatchSetting
+from nemo_watch.watcher.handing import Handing
 from nemo_watch.watcher.native import HintKind
 from nemo_watch.watcher.threads import PULSE_S, InboxThreads
 
@@ -30,7 +30,6 @@ INSPECTIONS_AT_ONCE = 16
 ENDINGS_AT_ONCE = 2
 LISTING_REST = 5.0
 """After a listing its folder rests for so many times what the listing took: a burst must not list it for every file."""
-ACCEPT_AGAIN_S = 30.0
 
 _T = TypeVar("_T")
 _UNSEEN = FileStamp(0, 0, 0)
@@ -72,13 +71,11 @@ class Watcher:
         """
         self.root = root
         self._intake = intake
-        self._on_drop = on_drop
         self._inspector = inspecting.Inspector(root, sniff)
         self._ends = ends
         self._endings = asyncio.Semaphore(ENDINGS_AT_ONCE)
         self._assets_of = assets_of
         self._hung_s = hung_s
-        self._drops_at_once = drops_at_once
         self._clock = clock
         self._turned_s = clock()
         self._threads = InboxThreads(hung_s=hung_s, clock=clock, on_change=self._answering)
@@ -100,8 +97,7 @@ class Watcher:
         self._hinted = False
         self._busy = 0
         self._resting: dict[str, float] = {}
-        self._drops: asyncio.Queue[Drop] = asyncio.Queue()
-        self._accepting = 0
+        self._handing = Handing(intake, on_drop, root=root, at_once=drops_at_once, again=self.forget, done=self._wake)
 
     # ------------------------------------------------------------ what others ask
 
@@ -140,8 +136,8 @@ class Watcher:
     def idle(self) -> bool:
         """Tell whether nothing is on its way: what still waits, waits for somebody (or the inbox is not there)."""
         if self._guard.paused or self._threads.is_hung:
-            return self._accepting == 0 and self._drops.empty()
-        still = not self._hints and not self._busy and not self._accepting and self._drops.empty()
+            return self._handing.idle
+        still = not self._hints and not self._busy and self._handing.idle
         return self._guard.started and still and self._intake.idle()
 
     def known(self, rel: str, stamp: FileStamp) -> None:
@@ -182,8 +178,7 @@ class Watcher:
                 self._tasks = tasks
                 tasks.create_task(self._guard.keep())
                 tasks.create_task(self._keep_deciding())
-                for _ in range(self._drops_at_once):
-                    tasks.create_task(self._keep_accepting())
+                tasks.create_task(self._handing.keep())
         finally:
             eyes = self._guard.eyes
             await self._threads.close(eyes.stop if eyes is not None else None)
@@ -270,7 +265,7 @@ class Watcher:
 
     def _act(self, decision: Decision) -> None:
         for drop in decision.drops:
-            self._drops.put_nowait(drop)
+            self._handing.put(drop)
         for part in _parts(decision.look, LOOKS_AT_ONCE):
             self._spawn(self._look([(rel, None) for rel in part]))
         for refs in _parts(decision.inspect, INSPECTIONS_AT_ONCE):
@@ -380,39 +375,6 @@ class Watcher:
         if self._guard.identity is None:  # nothing is decided before the first listing
             raise AssertionError("looked before the first listing")
         return self._guard.identity
-
-    # ------------------------------------------------------------ handing over
-
-    async def _keep_accepting(self) -> None:
-        while True:
-            drop = await self._drops.get()
-            self._accepting += 1
-            try:
-                await self._accept(drop)
-            finally:
-                self._accepting -= 1
-                self._wake()
-
-    async def _accept(self, drop: Drop) -> None:
-        rel, stamp = drop.clip.rel, drop.clip.stamp
-        if not self._intake.is_offered(rel, stamp):
-            return  # it changed or went while it stood in the queue
-        try:
-            await self._on_drop(drop)
-        except NemoWatchError as error:  # a folder or the ledger that cannot be used just now
-            log.warning("drop.not_accepted", path=self.root, file=rel, why=error.message, again_s=ACCEPT_AGAIN_S)
-            self._loop.call_later(ACCEPT_AGAIN_S, self._offer_again, rel, stamp)
-            return
-        except Exception:  # one file that cannot be accepted must not stop the others
-            log.exception("drop.not_accepted", path=self.root, file=rel, again_s=ACCEPT_AGAIN_S)
-            self._loop.call_later(ACCEPT_AGAIN_S, self._offer_again, rel, stamp)
-            return
-        if self._intake.is_offered(rel, stamp):
-            self._intake.taken(rel, stamp)
-
-    def _offer_again(self, rel: str, stamp: FileStamp) -> None:
-        if self._intake.is_offered(rel, stamp):
-            self.forget(rel)
 
 
 def _parts(items: Sequence[_T], size: int) -> Iterable[Sequence[_T]]:

@@ -270,7 +270,7 @@ async def test_links_to_folders_are_not_entered(inbox: Path, tmp_path: Path) -> 
 
 
 async def test_a_drop_that_is_not_accepted_is_offered_again(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nemo_watch.watcher.core.ACCEPT_AGAIN_S", 0.1)
+    monkeypatch.setattr("nemo_watch.watcher.handing.AGAIN_S", 0.1)
     async with watching(inbox) as w:
         w.fail = 2
         (inbox / "clip.mp4").write_bytes(mp4())

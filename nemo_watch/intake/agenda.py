@@ -1,0 +1,70 @@
+"""Who must be judged again, and when: what changed, what was woken, what comes due. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import count
+
+from nemo_watch.intake.entries import ACTIVE, Entry, Phase
+
+
+class Agenda:
+    """The files to be judged. All times are monotonic seconds; `active` counts those that go on without anybody."""
+
+    def __init__(self) -> None:
+        self.active = 0
+        self._dirty: dict[Entry, None] = {}
+        self._due: list[tuple[float, int, Entry]] = []
+        self._numbers = count()
+
+    def number(self) -> int:
+        """Give the next of ever growing numbers: among equal times the first come goes first."""
+        return next(self._numbers)
+
+    def wake(self, entry: Entry) -> None:
+        """Have a file judged in the next round."""
+        self._dirty[entry] = None
+
+    def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
+        """Put a file into a phase, and have it judged again at `due_s` at the latest."""
+        if entry.phase != phase:
+            self.active += (phase in ACTIVE) - (entry.phase in ACTIVE)
+            entry.phase = phase
+        entry.about = about
+        self.schedule(entry, due_s)
+
+    def to_judge(self, now_s: float, most: int | None = None) -> Iterator[Entry]:
+        """Give all that changed, came due or was woken meanwhile, until there is nothing left or `most` were given."""
+        while self._due and self._due[0][0] <= now_s:
+            due_s, _, entry = heapq.heappop(self._due)
+            if not entry.gone and entry.due_s == due_s:
+                self.wake(entry)
+        given = 0
+        while self._dirty and given != most:
+            dirty, self._dirty = iter(self._dirty), {}
+            for entry in dirty:
+                if not entry.gone and entry.phase != "offered":
+                    given += 1
+                    yield entry
+                    if given == most:
+                        self._dirty = {**dict.fromkeys(dirty), **self._dirty}
+
+    def next_due_s(self, now_s: float) -> float | None:
+        """Tell when the next file comes due by itself: now, if some were left over."""
+        if self._dirty:
+            return now_s
+        while self._due and (self._due[0][2].gone or self._due[0][2].due_s != self._due[0][0]):
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether nothing that changed or was woken waits to be judged."""
+        return not self._dirty
+
+    def schedule(self, entry: Entry, due_s: float | None) -> None:
+        """Have a file judged again at `due_s`; None: not by time."""
+        if due_s is not None and due_s != entry.due_s:
+            heapq.heappush(self._due, (due_s, self.number(), entry))
+        entry.due_s = due_s
