@@ -23,6 +23,8 @@ from nemo_watch.config import Config
 from nemo_watch.daemon import build_client, refuse_bad_layout
 from nemo_watch.errors import CloudError, ConfigError, LedgerError, MediaToolError
 from nemo_watch.folders import TEMP_PREFIX
+from nemo_watch.folderthreads import NoAnswerError, answer_within
+from nemo_watch.guarded import START_WAIT_S
 from nemo_watch.ledger import Ledger
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 
@@ -94,11 +96,18 @@ def _folders(config: Config) -> list[Finding]:
             ("archive", inbox.archive),
         ):
             name = f"{inbox.name}: {role}"
-            if role == "inbox" and not os.path.isdir(path):
-                findings.append(Finding(name, "bad", f"{path} is not there", "Make it, or run `nemo-watch init`."))
-                continue
-            findings.append(_writable(name, path, must_write=role != "inbox" or inbox.originals != "keep"))
+            try:
+                findings.append(answer_within(START_WAIT_S, _folder, name, role, path, keeps=inbox.originals == "keep"))
+            except NoAnswerError:
+                mend = "It hangs: look at the server or the program behind this mount. Other folders are not held up."
+                findings.append(Finding(name, "bad", f"{path} does not answer", mend))
     return findings
+
+
+def _folder(name: str, role: str, path: str, *, keeps: bool) -> Finding:
+    if role == "inbox" and not os.path.isdir(path):
+        return Finding(name, "bad", f"{path} is not there", "Make it, or run `nemo-watch init`.")
+    return _writable(name, path, must_write=role != "inbox" or not keeps)
 
 
 def _writable(name: str, path: str, *, must_write: bool) -> Finding:

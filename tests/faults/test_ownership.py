@@ -263,5 +263,9 @@ def test_a_daemon_starts_and_stops_beside_a_hung_inbox(tmp_path: Path, talk: Pat
             running.wait_for(lambda: running.said("daemon.ready"), "it starts all the same")
             drop_in_the_other(place, talk)
             running.wait_for(lambda: (place.root / "other/outbox/fine.mp4").exists(), "the other inbox goes on")
+            checked = place.run("check")
+            assert f"{place.root / 'inbox'} does not answer" in checked.stdout
+            assert "fine.mp4" in place.run("status").stdout
+            place.run("why", str(place.root / "inbox" / "talk.mp4"))
             assert running.stop() == 0
             assert "Traceback" not in running.log()
