@@ -18,9 +18,9 @@ from rich.text import Text
 from nemo_watch import config as configuration
 from nemo_watch import log
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD, EXIT_WAITING
-from nemo_watch.cli.pictures import progress_table
+from nemo_watch.cli.pictures import MOST_WAITS, progress_table
 from nemo_watch.daemon import Daemon, Outcome, stop_on_signals
-from nemo_watch.errors import ConfigError
+from nemo_watch.errors import ConfigError, OperatorError
 
 
 def run_daemon(config_path: str | None, *, once: bool, verbose: bool) -> int:
@@ -90,15 +90,32 @@ async def show_progress(daemon: Daemon, console: Console) -> None:
         console=console, transient=True, auto_refresh=False, redirect_stderr=False, redirect_stdout=False
     ) as live:
         while True:
-            waits = [(each.rel, each.sentence) for watcher in daemon.watchers.values() for each in watcher.waiting()]
-            live.update(progress_table(list(daemon.progress.values()), waits), refresh=True)
+            eyes = daemon.watchers.values()
+            waits = [(each.rel, each.sentence) for watcher in eyes for each in watcher.waiting(MOST_WAITS)]
+            count = sum(watcher.waiting_count for watcher in eyes)
+            live.update(progress_table(list(daemon.progress.values()), waits, waiting_count=count), refresh=True)
             await asyncio.sleep(0.25)
 
 
-def run_sandbox(listen: str, store: str, *, credits: int) -> int:  # noqa: A002 - the option's name
-    """Serve the embedded backend until a signal."""
+def run_sandbox(
+    listen: str,
+    store: str,
+    *,
+    credits: int,  # noqa: A002 - the option's name
+    faults: str = "",
+    clock: float = 1.0,
+) -> int:
+    """Serve the embedded backend until a signal, `clock` times as fast and with the faults of a script."""
+    from nemo_watch.sandbox.faults import parse
     from nemo_watch.sandbox.server import serve_forever
 
     log.configure()
-    serve_forever(os.path.expanduser(store), listen=listen, credits=credits)
+    script = None
+    if faults:
+        try:
+            with open(os.path.expanduser(faults), encoding="utf-8") as file:
+                script = parse(file.read(), faults)
+        except (OSError, UnicodeDecodeError) as error:
+            raise OperatorError(f"The faults in {faults} cannot be read: {error}.", code="config") from error
+    serve_forever(os.path.expanduser(store), listen=listen, credits=credits, faults=script, pace=clock)
     return EXIT_GOOD

@@ -9,11 +9,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from nemo_watch.sandbox.backend import Backend, backend_of
-from nemo_watch.sandbox.desk import Desk, on_http_error, on_refusal
+from nemo_watch.sandbox.desk import Desk, fault_of, on_http_error, on_refusal
+from nemo_watch.sandbox.serving import served
 from nemo_watch.sandbox.wire import Refusal
 
 
@@ -27,7 +28,7 @@ async def serve(request: Request) -> Response:
     if found is None:
         raise HTTPException(404, "Not Found")
     path, mime = found
-    return FileResponse(path, media_type=mime)
+    return served(path, mime, fault_of(request))
 
 
 def build(backend: Backend) -> Starlette:

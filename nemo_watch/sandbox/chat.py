@@ -9,13 +9,16 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from nemo_watch.sandbox.backend import backend_of
-from nemo_watch.sandbox.desk import account, invalid, json_body, note, own_session, text_of
+from nemo_watch.sandbox.cutting import cut
+from nemo_watch.sandbox.desk import account, fault_of, invalid, json_body, note, own_session, text_of
+from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.records import Json
 from nemo_watch.sandbox.store import BusyError, NoCreditsError
 from nemo_watch.sandbox.turns import Feed
-from nemo_watch.sandbox.wire import Official, Refusal
+from nemo_watch.sandbox.wire import Official, Refusal, Said
 
 APP_NAME = "nemo_agent"
+LONG_S = 7 * 86_400.0
 
 
 async def run_sse(request: Request) -> EventStream:
@@ -41,12 +44,12 @@ async def run_sse(request: Request) -> EventStream:
     backend = backend_of(request)
     try:
         # Shielded: a message that was taken is worked on, whatever becomes of this request.
-        feed = await asyncio.shield(backend.turns.accept(session.session_id, message))
+        feed = await asyncio.shield(backend.turns.accept(session.session_id, message, fault_of(request)))
     except BusyError as error:
         raise Refusal(409, "A message is being worked on in this session; wait for its end.", status=409) from error
     except NoCreditsError as error:
         raise Refusal(2001, f"No credits left: editing takes {backend.settings.edit_price}.") from error
-    return EventStream(feed, backend.wire, backend.settings.heartbeat_s)
+    return EventStream(feed, backend.wire, backend.settings.heartbeat_s / backend.settings.pace, fault_of(request))
 
 
 def _message(body: Json) -> str:
@@ -64,8 +67,10 @@ class EventStream:
     broken off and not closed in order: it must not look like the end of the turn.
     """
 
-    def __init__(self, feed: Feed, wire: Official, heartbeat_s: float) -> None:
+    def __init__(self, feed: Feed, wire: Official, heartbeat_s: float, fault: Fault | None) -> None:
         self._feed, self._wire, self._heartbeat_s = feed, wire, heartbeat_s
+        self._does = fault.do if fault is not None else None
+        self._events_left = fault.events if fault is not None and fault.do == "break_stream" else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
@@ -79,12 +84,20 @@ class EventStream:
                     await send({"type": "http.response.body", "body": self._wire.heartbeat, "more_body": True})
                     continue
                 stamped = following.result()
+                if self._does == "heartbeats":
+                    following = asyncio.create_task(asyncio.sleep(LONG_S, "stopped"))
+                    continue
+                if self._events_left == 0:
+                    await cut(scope)
+                    return
                 if stamped == "stopped":
                     return
                 if stamped == "ended":
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     return
-                await send({"type": "http.response.body", "body": self._wire.frame(stamped), "more_body": True})
+                if self._does != "silent" or not isinstance(stamped.event, Said):
+                    await send({"type": "http.response.body", "body": self._wire.frame(stamped), "more_body": True})
+                self._events_left = None if self._events_left is None else self._events_left - 1
                 following = asyncio.create_task(self._feed.get())
         finally:
             leaving.cancel()

@@ -12,11 +12,13 @@ from typing import Any, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.backend import Backend, backend_of
+from nemo_watch.sandbox.cutting import cut
+from nemo_watch.sandbox.faults import Fault, endpoint_of
 from nemo_watch.sandbox.records import Json, SessionRow
 from nemo_watch.sandbox.wire import Refusal, compact
 
@@ -138,6 +140,10 @@ class Desk:
         summary = scope.setdefault("state", {}).setdefault("summary", {})
         number = await db(store.log_request, self._port, scope["method"], text_of(scope["path"]), _headers(scope))
         status = 0
+        fault = self._backend.settings.faults.next(endpoint_of(scope["method"], scope["path"]))
+        if fault is not None:
+            summary["fault"] = fault.do
+            scope["state"]["fault"] = fault
 
         async def watch(message: Message) -> None:
             nonlocal status
@@ -146,7 +152,7 @@ class Desk:
             await send(message)
 
         try:
-            await self._app(scope, receive, watch)
+            await self._answer(fault, scope, receive, watch)
         except ClientDisconnect:
             summary["disconnected"] = True
         except asyncio.CancelledError:
@@ -162,6 +168,38 @@ class Desk:
             await refuse(self._backend, Refusal(500, sentence, status=500))(scope, receive, watch)
         finally:
             await db(store.log_answer, number, status, summary)
+
+    async def _answer(self, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
+        match fault.do if fault is not None else None:
+            case "cut":
+                await cut(scope)
+            case "lose":
+                await self._app(scope, receive, _nowhere)
+                await cut(scope)
+            case "answer" if fault is not None:
+                await _spoiled(self._backend, fault)(scope, receive, send)
+            case "delay" if fault is not None:
+                await self._backend.settings.sleep(fault.seconds)
+                await self._app(scope, receive, send)
+            case _:
+                await self._app(scope, receive, send)
+
+
+async def _nowhere(_: Message) -> None:
+    """Take what was to be sent."""
+
+
+def _spoiled(backend: Backend, fault: Fault) -> Response:
+    headers = {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after else {}
+    if fault.page:
+        return HTMLResponse(f"<html><h1>{fault.message}</h1></html>", fault.status, headers)
+    return refuse(backend, Refusal(fault.code, fault.message, status=fault.status, headers=headers))
+
+
+def fault_of(request: Request) -> Fault | None:
+    """Tell what the script wants done to this request beyond what is done to any."""
+    fault = request.scope["state"].get("fault")
+    return fault if isinstance(fault, Fault) else None
 
 
 def _headers(scope: Scope) -> dict[str, str]:

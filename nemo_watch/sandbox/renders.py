@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from nemo_watch.sandbox.backend import Backend, backend_of
 from nemo_watch.sandbox.compile import Output, compile_draft
-from nemo_watch.sandbox.desk import SKILL_HEADERS, account, json_body, note, own_session, reply, text_of
+from nemo_watch.sandbox.desk import SKILL_HEADERS, account, fault_of, json_body, note, own_session, reply, text_of
 from nemo_watch.sandbox.errors import DraftError
 from nemo_watch.sandbox.records import Json, Render
+from nemo_watch.sandbox.serving import served
 from nemo_watch.sandbox.store import DuplicateError
 from nemo_watch.sandbox.wire import Refusal
 
@@ -48,7 +49,7 @@ async def submit(request: Request) -> Response:
     await _check_draft(backend, session.session_id, draft, output)
     try:
         row = await asyncio.shield(
-            backend.workshop.submit(user_id, render_id, session.session_id, draft, _as_json(output))
+            backend.workshop.submit(user_id, render_id, session.session_id, draft, _as_json(output), fault_of(request))
         )
     except DuplicateError as error:
         raise _duplicate(render_id) from error
@@ -60,7 +61,11 @@ async def poll(request: Request) -> Response:
 
     Source: contract.md 8.2, "What no source says" 24.
     """
-    backend, row = backend_of(request), await _own(request)
+    backend, row, fault = backend_of(request), await _own(request), fault_of(request)
+    if fault is not None and fault.do == "forget":
+        raise _unknown(row.render_id)
+    if fault is not None and fault.do == "no_url":
+        return reply(backend.wire.poll(row, backend.workshop.progress(row), ""))
     url = backend.file_url(row.secret, f"{row.render_id}.{_format(row)}") if row.state == "completed" else ""
     return reply(backend.wire.poll(row, backend.workshop.progress(row), url))
 
@@ -73,7 +78,7 @@ async def download(request: Request) -> Response:
     row = await _own(request)
     if row.state != "completed":
         raise Refusal(409, f"The render {row.render_id} is {row.state}: there is no file.", status=409)
-    return FileResponse(backend_of(request).store.root / row.path, media_type=_FORMATS[_format(row)])
+    return served(backend_of(request).store.root / row.path, _FORMATS[_format(row)], fault_of(request))
 
 
 async def cancel(request: Request) -> Response:
@@ -93,7 +98,7 @@ async def _own(request: Request) -> Render:
     backend, render_id = backend_of(request), text_of(request.path_params["render_id"])
     row = await backend.db(backend.store.render, user_id, render_id)
     if row is None:
-        raise Refusal(404, f"There is no render {render_id}.", status=404)
+        raise _unknown(render_id)
     return row
 
 
@@ -137,6 +142,10 @@ def _format(row: Render) -> str:
 
 def _bad(message: str) -> Refusal:
     return Refusal(400, message, status=400)
+
+
+def _unknown(render_id: str) -> Refusal:
+    return Refusal(404, f"There is no render {render_id}.", status=404)
 
 
 def _duplicate(render_id: str) -> Refusal:

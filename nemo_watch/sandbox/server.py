@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -19,7 +18,9 @@ from starlette.types import ASGIApp
 from nemo_watch.errors import OperatorError
 from nemo_watch.sandbox import app, cdn
 from nemo_watch.sandbox.backend import Backend
-from nemo_watch.sandbox.settings import Settings
+from nemo_watch.sandbox.cutting import CuttableProtocol
+from nemo_watch.sandbox.faults import Faults
+from nemo_watch.sandbox.settings import Settings, paced_clock
 from nemo_watch.sandbox.store import Store
 
 log = logging.getLogger("nemo_watch.sandbox")
@@ -34,7 +35,7 @@ class SandboxServer:
     """The embedded backend on loopback. A context manager; `start` and `stop` may be called from any thread.
 
     `listen` and `cdn_listen` are "host:port", port 0 takes a free one (for the CDN port the one it had before, if that
-    is free: addresses in drafts name it).
+    is free: addresses in drafts name it). `faults` is what goes wrong by script, `pace` how fast its clock runs.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class SandboxServer:
         max_upload_bytes: int = 500 * 1024 * 1024,
         token_ttl_s: float = 7 * 86_400.0,
         reissues_unused: bool = False,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
+        faults: Faults | None = None,
+        pace: float = 1.0,
     ) -> None:
         self._store_dir = store_dir
         self._listen, self._cdn_listen = _loopback(listen), _loopback(cdn_listen)
@@ -60,7 +63,9 @@ class SandboxServer:
             max_upload_bytes=max_upload_bytes,
             fonts_dir=fonts_dir,
             reissues_unused=reissues_unused,
-            now=now,
+            now=now if now is not None else paced_clock(pace),
+            faults=faults if faults is not None else Faults(),
+            pace=pace,
         )
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -176,7 +181,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 built,
-                http="h11",
+                http=CuttableProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -206,6 +211,8 @@ def serve_forever(
     credits: int = 10_000,  # noqa: A002 - the word of the contract
     fonts_dir: str = "",
     heartbeat_s: float = 15.0,
+    faults: Faults | None = None,
+    pace: float = 1.0,
 ) -> None:
     """Serve in the foreground until SIGTERM or Ctrl-C, from the main thread. Prints one line with both addresses.
 
@@ -221,6 +228,8 @@ def serve_forever(
             credits=credits,
             fonts_dir=fonts_dir,
             heartbeat_s=heartbeat_s,
+            faults=faults,
+            pace=pace,
         ) as server:
             print(f"sandbox at {server.url}, files at {server.cdn_url}; Ctrl-C ends it", flush=True)
             while not asked.is_set() and not server.wait(0.1):

@@ -1,10 +1,13 @@
-"""How the sandbox behaves. Pure, but for the default clock."""
+"""How the sandbox behaves. Touches: the clock."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from nemo_watch.sandbox.faults import Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class Settings:
     `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited. `now` tells
     the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
     it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
+    `faults` is the script of what goes wrong; `pace` how many of the sandbox's seconds pass in a real one.
 
     Source: contract.md 2 (sizes), 3 (tokens), 7 (credits), "What no source says" 2 (heartbeat).
     """
@@ -26,3 +30,15 @@ class Settings:
     fonts_dir: str = ""
     reissues_unused: bool = False
     now: Callable[[], float] = time.time
+    faults: Faults = field(default_factory=Faults)
+    pace: float = 1.0
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many of the sandbox's seconds."""
+        await asyncio.sleep(seconds / self.pace)
+
+
+def paced_clock(pace: float) -> Callable[[], float]:
+    """Make a clock that starts now and runs `pace` times as fast as the real one."""
+    began_s, began_monotonic_s = time.time(), time.monotonic()
+    return time.time if pace == 1.0 else lambda: began_s + (time.monotonic() - began_monotonic_s) * pace

@@ -241,6 +241,11 @@ class Store(Reads):
         with transaction(self._db) as db:
             db.execute("UPDATE turns SET runs = runs + 1 WHERE turn_id = ?", (turn_id,))
 
+    def stage_draft(self, turn: TurnRow, draft: Json) -> None:
+        """Let a session show a draft while its turn still runs; the turn's end replaces it. Repeat: safe."""
+        with transaction(self._db) as db:
+            db.execute("UPDATE sessions SET draft = ? WHERE session_id = ?", (_json(draft), turn.session_id))
+
     def finish_turn(self, turn: TurnRow, draft: Json, reply: str) -> bool:
         """Keep what a turn made and settle its price; True if the draft changed.
 
@@ -254,10 +259,9 @@ class Store(Reads):
             after = _json(draft)
             if not db.execute(sql, (after, reply, self._now_ms(), turn.turn_id)).rowcount:
                 return changed
-            if changed:
-                db.execute("UPDATE sessions SET draft = ? WHERE session_id = ?", (after, turn.session_id))
-                if turn.frozen:
-                    self._enter(turn.user_id, "charge", turn.frozen, turn.session_id, turn.turn_id)
+            db.execute("UPDATE sessions SET draft = ? WHERE session_id = ?", (after, turn.session_id))
+            if changed and turn.frozen:
+                self._enter(turn.user_id, "charge", turn.frozen, turn.session_id, turn.turn_id)
         return changed
 
     def _enter(self, user_id: str, kind: str, amount: int, session_id: str = "", turn_id: int = 0) -> None:

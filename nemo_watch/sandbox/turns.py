@@ -8,8 +8,9 @@ import secrets
 import uuid
 from typing import Literal
 
-from nemo_watch.errors import NemoWatchError
+from nemo_watch.errors import NemoWatchError, OperatorError
 from nemo_watch.sandbox.assets import Assets
+from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.intent import understand
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.plan import edit
@@ -56,14 +57,14 @@ class Turns:
         self._db, self._assets, self._settings = db, assets, settings
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def accept(self, session_id: str, message: str) -> Feed:
-        """Take a message into the store and begin to work on it.
+    async def accept(self, session_id: str, message: str, fault: Fault | None = None) -> Feed:
+        """Take a message into the store and begin to work on it; a `fault` spoils the work, not the acceptance.
 
         Raises: BusyError, NoCreditsError.
         Repeat: once; every call is another turn.
         """
         turn = await self._db(self._db.store.accept_turn, session_id, message, price=self._settings.edit_price)
-        return self._begin(turn)
+        return self._begin(turn, fault)
 
     async def resume(self) -> None:
         """Begin again on every turn that an earlier process accepted and did not end."""
@@ -77,20 +78,20 @@ class Turns:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, turn: TurnRow) -> Feed:
+    def _begin(self, turn: TurnRow, fault: Fault | None = None) -> Feed:
         feed = Feed(turn.invocation_id, self._settings)
-        task = asyncio.create_task(self._run(turn, feed))
+        task = asyncio.create_task(self._run(turn, feed, fault))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return feed
 
-    async def _run(self, turn: TurnRow, feed: Feed) -> None:
+    async def _run(self, turn: TurnRow, feed: Feed, fault: Fault | None) -> None:
         store = self._db.store
         try:
             await self._db(store.begin_turn, turn.turn_id)
             session = await self._db(store.session, turn.session_id)
             if session is not None:
-                await self._work(turn, session, feed)
+                await self._work(turn, session, feed, fault)
             feed.close("ended")
         except asyncio.CancelledError:
             feed.close("stopped")
@@ -100,10 +101,10 @@ class Turns:
             log.exception("turn %d of session %s is left for the next start", turn.turn_id, turn.session_id)
             feed.close("stopped")
 
-    async def _work(self, turn: TurnRow, session: SessionRow, feed: Feed) -> None:
+    async def _work(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault | None) -> None:
         store, language = self._db.store, _language(session.language)
         try:
-            reply = await self._edit(turn, session, feed)
+            reply = await self._spoiled(turn, session, feed, fault)
         except NemoWatchError as error:
             why = error.message
         except Exception:
@@ -115,6 +116,22 @@ class Turns:
         sentence = _BROKEN[language].format(why=why)
         await self._db(store.fail_turn, turn.turn_id, sentence)
         feed.tell(Failed(sentence))
+
+    async def _spoiled(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault | None) -> str:
+        """Do the work as the script of faults wants it done."""
+        store = self._db.store
+        match fault.do if fault is not None else None:
+            case "talk" if fault is not None:
+                await self._db(store.finish_turn, turn, turn.draft_before, fault.message)
+                return fault.message
+            case "fail_turn" if fault is not None:
+                raise OperatorError(fault.message, code="fault")
+            case "late" if fault is not None:
+                await self._settings.sleep(fault.seconds)
+            case "stages" if fault is not None:
+                await self._db(store.stage_draft, turn, {**turn.draft_before, "stage": turn.turn_id})
+                await self._settings.sleep(fault.seconds)
+        return await self._edit(turn, session, feed)
 
     async def _edit(self, turn: TurnRow, session: SessionRow, feed: Feed) -> str:
         store = self._db.store

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.assets import Assets
+from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.records import Json, Render
 from nemo_watch.sandbox.render import Output, RenderedFile, render
@@ -30,6 +31,7 @@ class Workshop:
         self._worker: asyncio.Task[None] | None = None
         self._at: tuple[int, asyncio.Task[None]] | None = None
         self._progress: dict[int, int] = {}
+        self._faults: dict[int, Fault] = {}
 
     async def start(self) -> None:
         """Put interrupted renders back in the queue and begin to work it off."""
@@ -43,12 +45,16 @@ class Workshop:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def submit(self, user_id: str, render_id: str, session_id: str, draft: Json, output: Json) -> Render:
-        """Take a render into the queue.
+    async def submit(
+        self, user_id: str, render_id: str, session_id: str, draft: Json, output: Json, fault: Fault | None = None
+    ) -> Render:
+        """Take a render into the queue; a `fault` spoils the work, not the acceptance.
 
         Raises: DuplicateError.
         """
         row = await self._db(self._db.store.accept_render, user_id, render_id, session_id, draft, output)
+        if fault is not None and fault.do in ("fail_render", "stick"):
+            self._faults[row.seq] = fault
         self._wake.set()
         return row
 
@@ -75,6 +81,11 @@ class Workshop:
                 continue
             if row is None:
                 await self._wake.wait()
+                continue
+            fault = self._faults.pop(row.seq, None)
+            if fault is not None and fault.do == "fail_render":
+                await self._db(self._db.store.fail_render, row.seq, fault.message)
+            if fault is not None:  # "stick": it was taken out of the queue, and nobody works on it
                 continue
             task = asyncio.create_task(self._one(row))
             self._at = (row.seq, task)
