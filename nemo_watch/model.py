@@ -31,6 +31,12 @@ class FileStamp:
     mtime_ns: int
 
 
+def same_file(one: FileStamp, other: FileStamp) -> bool:
+    """Tell whether two stamps are of the same file, where the inode of one may not be known any more."""
+    inodes = {one.inode, other.inode} - {ANY_INODE}
+    return len(inodes) < 2 and (one.size_bytes, one.mtime_ns) == (other.size_bytes, other.mtime_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One look at one name in an inbox, by an event or by a scan.
@@ -94,8 +100,10 @@ class Drop:
 class Waiting:
     """Why a file in an inbox is not a job yet.
 
-    `reason` is a short word ("settling", "sidecar", "incomplete", "ignored", ...), `sentence` is for a person,
-    `since_s` and `next_check_s` are monotonic (None: only a change of the file can help).
+    `reason` is a short word ("settling", "sidecar", "incomplete", "ignored", ...), `sentence` is for a person at the
+    moment it was asked for. `rule` and `upcoming` are the parts of it that time does not change, for those who word it
+    later; `window_s` is how long a settling file must stand still. `since_s`, `changed_s` and `next_check_s` are
+    monotonic (`changed_s` None: its age is of no interest; `next_check_s` None: only a change of the file can help).
     """
 
     rel: str
@@ -103,6 +111,10 @@ class Waiting:
     sentence: str
     since_s: float
     next_check_s: float | None = None
+    rule: str = ""
+    upcoming: str = ""
+    window_s: float | None = None
+    changed_s: float | None = None
 
 
 # ---------------------------------------------------------------- what is to be done
@@ -243,7 +255,9 @@ OPEN_STATES: tuple[JobState, ...] = ("ready", "waiting", "held")
 class Work:
     """What a job has to do, decided when the drop was accepted and kept in the ledger as it is.
 
-    Everything here is needed to run the job again after a restart without reading the sidecar again.
+    Everything here is needed to run the job again after a restart without reading the sidecar again. `backend` is the
+    one the job was made for: what was begun there is nothing to another one. `fingerprints` are the SHA-256 of the
+    companions, then of the assets.
     """
 
     messages: tuple[str, ...]
@@ -259,6 +273,13 @@ class Work:
     companions: tuple[FileRef, ...] = ()
     assets: tuple[FileRef, ...] = ()
     notes: tuple[str, ...] = ()
+    backend: str = ""
+    fingerprints: tuple[str, ...] = ()
+
+    def fingerprint_of(self, ref: FileRef) -> str:
+        """Look up the SHA-256 of a companion or asset, "" if none was taken."""
+        known = zip((*self.companions, *self.assets), self.fingerprints, strict=False)
+        return next((sha256 for other, sha256 in known if other == ref), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,16 @@ from nemo_watch.intake.entries import ACTIVE, Entry, Phase
 
 
 class Agenda:
-    """The files to be judged. All times are monotonic seconds; `active` counts those that go on without anybody."""
+    """The files to be judged. All times are monotonic seconds.
+
+    `active` counts the files that go on without anybody, `waiting_count` those that may still become drops. `changes`
+    grows with whatever changes what is to be said of a file.
+    """
 
     def __init__(self) -> None:
         self.active = 0
+        self.waiting_count = 0
+        self.changes = 0
         self._dirty: dict[Entry, None] = {}
         self._due: list[tuple[float, int, Entry]] = []
         self._numbers = count()
@@ -28,11 +34,23 @@ class Agenda:
 
     def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
         """Put a file into a phase, and have it judged again at `due_s` at the latest."""
+        if (entry.phase, entry.about, entry.due_s) == (phase, about, due_s):
+            return
+        self.changes += 1
         if entry.phase != phase:
             self.active += (phase in ACTIVE) - (entry.phase in ACTIVE)
+            self.waiting_count -= entry.may_become_a_drop
             entry.phase = phase
+            self.waiting_count += entry.may_become_a_drop
         entry.about = about
         self.schedule(entry, due_s)
+
+    def begin(self, entry: Entry) -> None:
+        """Count a file that was not there before, and have it judged."""
+        self.changes += 1
+        self.active += entry.phase in ACTIVE
+        self.waiting_count += entry.may_become_a_drop
+        self.wake(entry)
 
     def to_judge(self, now_s: float, most: int | None = None) -> Iterator[Entry]:
         """Give all that changed, came due or was woken meanwhile, until there is nothing left or `most` were given."""

@@ -7,6 +7,8 @@ again, so the cost of `decide` does not grow with the number of files.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
@@ -53,9 +55,10 @@ class Intake(Book):
         """Tell whether nothing is on its way: what still waits, waits for somebody."""
         return self.active == 0 and self.is_judged
 
-    def waiting(self, now_s: float) -> list[Waiting]:
-        """List the files that may still become drops, and why they are not: not assets, texts and ignored ones."""
-        return [self._waiting(entry, now_s) for entry in self.entries() if _is_of_interest(entry)]
+    def waiting(self, now_s: float, most: int | None = None) -> list[Waiting]:
+        """List the files that may still become drops (the first `most` of them), and why they are not."""
+        wanted = (entry for entry in self.entries() if entry.may_become_a_drop)
+        return [self._waiting(entry, now_s) for entry in islice(wanted, most)]
 
     def why(self, rel: str, now_s: float) -> Waiting | None:
         """Say why a file is not a job, None if nothing is known of it."""
@@ -100,9 +103,14 @@ class Intake(Book):
                 return True
         return False
 
-    def expected(self) -> int:
-        """Count the files that are or will be drops by their names."""
-        return sum(self._is_expected(entry) for entry in self.entries())
+    @property
+    def reads_sidecars(self) -> bool:
+        """Whether TOML sidecars wait to be read, which may name files that look like drops as their assets."""
+        return any(folder.unread for folder in self.folders.values())
+
+    def expected(self) -> frozenset[str]:
+        """Name the files that are or will be drops, as far as their names and the sidecars that were read tell."""
+        return frozenset(entry.rel for entry in self.entries() if self._is_expected(entry))
 
     def _is_expected(self, entry: Entry) -> bool:
         if entry.kind != "file" or self.namer(entry.rel):
@@ -117,9 +125,4 @@ class Intake(Book):
         return sum(len(folder.entries) + len(folder.handled) for folder in self.folders.values())
 
     def _waiting(self, entry: Entry, now_s: float) -> Waiting:
-        text = words.sentence(entry, now_s, self._settle, self._judge.window_s(entry))
-        return Waiting(entry.rel, entry.phase, text, entry.since_s, entry.due_s)
-
-
-def _is_of_interest(entry: Entry) -> bool:
-    return entry.role not in TEXT_ROLES and entry.phase not in ("asset", "ignored")
+        return words.waiting(entry, now_s, self._settle, self._judge.window_s(entry))

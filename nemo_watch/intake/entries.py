@@ -82,6 +82,11 @@ class Entry:
         return FileRef(self.rel, self.stamp)
 
     @property
+    def may_become_a_drop(self) -> bool:
+        """Whether a person waits for it: assets, texts and ignored files are what they are."""
+        return self.role not in TEXT_ROLES and self.phase not in ("asset", "ignored")
+
+    @property
     def is_toml(self) -> bool:
         return self.role in ("instruction", "default") and split_name(self.name)[1] == "toml"
 

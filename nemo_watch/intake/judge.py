@@ -147,7 +147,8 @@ class Judge:
             case "unread":
                 self._inspect(entry, todo, to_end=True)
             case "incomplete":
-                self._book.enter(entry, "incomplete", None)
+                parked_s = entry.changed_s + rules.incomplete_after_s  # from then on it is told as parked
+                self._book.enter(entry, "incomplete", parked_s if now_s < parked_s else None)
             case "placeholder":
                 rest_s = min(rules.placeholder_again_s, max(rules.open_s, entry.verdict_s - entry.changed_s))
                 self._look_again(entry, "placeholder", entry.verdict_s + rest_s, now_s, todo)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from nemo_watch.intake.entries import Entry, Phase
 from nemo_watch.intake.names import FOREIGN, TEXT_ROLES, printable, split_name
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
-from nemo_watch.model import Failure
+from nemo_watch.model import Failure, Waiting
 
 _VIDEO_WORDS = "mp4, mov, avi, webm or mkv"
 _PICTURE_WORDS = "jpg, png or webp"
@@ -93,29 +94,52 @@ def symlink(name: str, sidecar: str = "") -> Failure:
     )
 
 
-def sentence(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
-    """Say in one sentence which rule holds a file, since when, and when it is looked at next."""
-    reason = _reason(entry, now_s, rules, window_s)
-    if entry.phase in _LASTING:
-        return reason
-    since = "" if entry.phase == "settling" else f", unchanged for {age(now_s - entry.changed_s)}"
-    return f"{reason}{since}; {_next(entry, now_s)}"
+def waiting(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> Waiting:
+    """Say which rule holds a file, since when, and when it is looked at next."""
+    lasts = entry.phase in _LASTING
+    said = Waiting(
+        entry.rel,
+        entry.phase,
+        "",
+        entry.since_s,
+        entry.due_s,
+        rule=_rule(entry, now_s, rules, window_s),
+        upcoming="" if lasts else _upcoming(entry),
+        window_s=window_s if entry.phase == "settling" else None,
+        changed_s=None if lasts else entry.changed_s,
+    )
+    still_s = None if said.changed_s is None else now_s - said.changed_s
+    next_s = None if entry.due_s is None else entry.due_s - now_s
+    return replace(said, sentence=sentence(said.rule, said.upcoming, said.window_s, still_s, next_s))
+
+
+def sentence(rule: str, upcoming: str, window_s: float | None, still_s: float | None, next_s: float | None) -> str:
+    """Put the parts of a `Waiting` together, at whatever moment. Units: seconds from now, None where there are none."""
+    if still_s is None:
+        return rule
+    if window_s is None:
+        reason = f"{rule}, unchanged for {age(still_s)}"
+    else:
+        reason = f"settling: unchanged for {age(min(still_s, window_s))} of {age(window_s)}{rule}"
+    return f"{reason}; {upcoming.replace(_WHEN, 'now' if next_s is None or next_s <= 0 else 'in ' + age(next_s))}"
 
 
 _LASTING: frozenset[Phase] = frozenset({"asset", "ignored", "settled"})
 """These are answers, not waits: nothing is looked at again."""
+_WHEN = "{when}"
+"""Stands for the moment in what comes next; the words around it are all ours."""
 
 
-def _next(entry: Entry, now_s: float) -> str:
-    if entry.phase == "grace" and entry.due_s is not None:
-        return f"it is refused in {age(entry.due_s - now_s)} unless it changes"
-    if entry.due_s is not None:
-        return f"next look in {age(entry.due_s - now_s)}"
+def _upcoming(entry: Entry) -> str:
     match entry.phase:
-        case "control":
-            return "next look when that file goes or this one changes"
+        case "grace" if entry.due_s is not None:
+            return f"it is refused {_WHEN} unless it changes"
         case "incomplete":
             return "next look when it changes"
+        case _ if entry.due_s is not None:
+            return f"next look {_WHEN}"
+        case "control":
+            return "next look when that file goes or this one changes"
         case "no_instruction":
             return "next look when one comes"
         case "sidecar":
@@ -126,13 +150,12 @@ def _next(entry: Entry, now_s: float) -> str:
             return "next look now"
 
 
-def _reason(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
+def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> str:
     still_s = now_s - entry.changed_s
     about = printable(entry.about)
     match entry.phase:
         case "settling":
-            still = age(min(still_s, window_s))
-            return f"settling: unchanged for {still} of {age(window_s)}{_why_long(entry, rules, window_s)}"
+            return _why_long(entry, rules, window_s)
         case "control":
             return f"{about} beside it says that it is still being transferred"
         case "inspecting":

@@ -5,31 +5,23 @@ Touches: one SQLite database (WAL, synchronous=FULL), on a thread of its own.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from nemo_watch.errors import LedgerError
-from nemo_watch.ledger.database import Reading, errors_named, identity, open_engine, upgrade
+from nemo_watch.ledger.notes import HoldNotice, Notes
 from nemo_watch.ledger.rows import (
     FILES,
-    HOLDS,
     JOBS,
-    META,
-    NOTICES,
     STEPS,
     failure_to_text,
     job_from_row,
     job_to_row,
-    moment,
     pack_stamp,
     step_from_row,
     to_moment,
@@ -39,72 +31,19 @@ from nemo_watch.ledger.rows import (
 )
 from nemo_watch.model import OPEN_STATES, Failure, FileRef, Job, JobState, Json, Step, Work
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class HoldNotice:
-    """Why paid work as a whole stands still; `look_at` is when its cause is looked at again."""
-
-    reason: str
-    sentence: str
-    link: str
-    since_at: datetime
-    look_at: datetime | None
+__all__ = ["HoldNotice", "Ledger"]
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
-    """The database of one state folder.
+class Ledger(Notes):
+    """The memory of one state folder: the jobs, their steps and files, and what is noted beside them.
 
     Every public method is one transaction, durable when it returns. Methods are coroutines and run on the ledger's own
     thread, so that a hung folder never stops a commit.
     """
-
-    def __init__(self, path: str, *, create: bool = True, reading: Reading | None = None) -> None:
-        """Open or create the database and bring its schema up to date.
-
-        With `reading` nothing is written, not even beside the file: not the schema, and every change fails.
-        Raises: LedgerError if it is missing (with `create=False`), damaged, locked, or from a newer version.
-        Effects: creates the file and upgrades the schema. Repeat: safe.
-        """
-        self.path = path
-        create = create and reading is None
-        if not create and not os.path.exists(path):
-            raise LedgerError(
-                f"There is no ledger at {path}.",
-                hint="Start the daemon once, or name its state folder in the config ([state] path); "
-                "if it runs as another user, run this command as that user.",
-            )
-        self._engine = open_engine(path, reading)
-        try:
-            with errors_named(path), self._engine.connect() as connection:
-                if reading is None:
-                    upgrade(connection)
-                self.ledger_id = identity(connection)
-        except LedgerError:
-            self._engine.dispose()
-            raise
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-
-    async def close(self) -> None:
-        """Finish what was asked for and close the database. Repeat: safe."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._thread.shutdown)
-        self._engine.dispose()
-
-    async def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run something in one transaction on the ledger's thread, for the tables' own modules. Raises: LedgerError."""
-
-        def transaction() -> T:
-            with errors_named(self.path), self._engine.begin() as connection:
-                return work(connection)
-
-        # Shielded: a cancelled job must not leave its caller unsure whether the commit happened while it still runs.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, transaction))
 
     # ------------------------------------------------------------ jobs
 
@@ -153,17 +92,23 @@ class Ledger:
 
         await self.transact(transact)
 
-    async def move_clip(self, job_id: str, inbox: str, clip: FileRef) -> None:
-        """Remember that an open job's file now lies elsewhere (it was renamed before it was read). Repeat: safe."""
+    async def move_clip(self, job_id: str, inbox: str, clip: FileRef, work: Work) -> bool:
+        """Remember that an open job's file, and what goes with it in `work`, now lies elsewhere: it was renamed.
 
-        def work(c: Connection) -> None:
+        False if the job has come to its end meanwhile: it takes no file any more. Repeat: safe.
+        """
+
+        def moved(c: Connection) -> bool:
             values: dict[str, Any] = {"inbox": inbox, "rel": os.fsencode(clip.rel), "stamp": pack_stamp(clip.stamp)}
-            here = JOBS.update().where(JOBS.c.job_id == job_id)
-            c.execute(here.values(updated_at=to_ms(_now()), **values))
+            values["work"] = work_to_text(work)
+            here = JOBS.update().where(JOBS.c.job_id == job_id, JOBS.c.state.in_(OPEN_STATES))
+            if c.execute(here.values(updated_at=to_ms(_now()), **values)).rowcount == 0:
+                return False
             c.execute(here.where(JOBS.c.reason == "inbox_unknown").values(next_try_at=to_ms(_now())))
             _know_file(c, inbox, clip, job_id)
+            return True
 
-        await self.transact(work)
+        return await self.transact(moved)
 
     async def job(self, job_id: str) -> Job | None:
         """Read one job, None if there is none of this id."""
@@ -174,13 +119,17 @@ class Ledger:
 
         return await self.transact(work)
 
-    async def jobs(self, states: Sequence[JobState] | None = None, *, limit: int = 1000) -> list[Job]:
-        """Read jobs, the last changed first."""
+    async def jobs(
+        self, states: Sequence[JobState] | None = None, *, inbox: str | None = None, limit: int = 1000
+    ) -> list[Job]:
+        """Read jobs (of one inbox), the last changed first."""
 
         def work(c: Connection) -> list[Job]:
             query = sa.select(JOBS).order_by(JOBS.c.updated_at.desc(), JOBS.c.job_id).limit(limit)
             if states is not None:
                 query = query.where(JOBS.c.state.in_(states))
+            if inbox is not None:
+                query = query.where(JOBS.c.inbox == inbox)
             return [job_from_row(row) for row in c.execute(query).mappings()]
 
         return await self.transact(work)
@@ -315,7 +264,7 @@ class Ledger:
             lambda c: c.execute(STEPS.delete().where(STEPS.c.job_id == job_id, STEPS.c.name.in_(names))) and None
         )
 
-    # ------------------------------------------------------------ files, holds, notices
+    # ------------------------------------------------------------ files
 
     async def known_files(self, inbox: str) -> list[FileRef]:
         """Read every file of an inbox that already has a job, with the stamp it had then."""
@@ -330,7 +279,13 @@ class Ledger:
         """Tell whether another job of this inbox uses the same sidecar or subtitle and has not planned its end yet."""
 
         def work(c: Connection) -> bool:
-            query = sa.select(JOBS).where(JOBS.c.inbox == inbox, JOBS.c.job_id != job_id, JOBS.c.state.in_(OPEN_STATES))
+            planned = sa.select(STEPS.c.job_id).where(STEPS.c.name.in_(("archive", "reject")))
+            query = sa.select(JOBS).where(
+                JOBS.c.inbox == inbox,
+                JOBS.c.job_id != job_id,
+                JOBS.c.state.in_(OPEN_STATES),
+                JOBS.c.job_id.not_in(planned),
+            )
             for row in c.execute(query).mappings():
                 other = job_from_row(row).work
                 if rel in (ref.rel for ref in (*other.companions, *((other.sidecar,) if other.sidecar else ()))):
@@ -343,84 +298,6 @@ class Ledger:
         """Forget a file that was moved out of the inbox. Repeat: safe."""
         where = (FILES.c.inbox == inbox, FILES.c.rel == os.fsencode(rel))
         await self.transact(lambda c: c.execute(FILES.delete().where(*where)) and None)
-
-    async def hold(self, reason: str, sentence: str, link: str, look_at: datetime | None) -> None:
-        """Write that paid work stands still for this reason; the first moments of a hold are kept. Repeat: safe."""
-
-        def work(c: Connection) -> None:
-            values = {"sentence": sentence, "link": link}
-            if c.execute(HOLDS.update().where(HOLDS.c.reason == reason).values(values)).rowcount == 0:
-                moments = {"since_at": to_ms(_now()), "look_at": to_ms(look_at)}
-                c.execute(HOLDS.insert().values(reason=reason, **moments, **values))
-
-        await self.transact(work)
-
-    async def looked(self, reason: str, look_at: datetime) -> None:
-        """Write that a hold's cause is still there, and when it is looked at next. Repeat: safe."""
-        await self.transact(
-            lambda c: c.execute(HOLDS.update().where(HOLDS.c.reason == reason).values(look_at=to_ms(look_at))) and None
-        )
-
-    async def lift(self, reason: str) -> None:
-        """Write that paid work goes on, and make the jobs held for this reason due. Repeat: safe."""
-
-        def work(c: Connection) -> None:
-            c.execute(HOLDS.delete().where(HOLDS.c.reason == reason))
-            due = JOBS.update().where(JOBS.c.state == "held", JOBS.c.reason == reason)
-            c.execute(due.values(next_try_at=to_ms(_now())))
-
-        await self.transact(work)
-
-    async def holds(self) -> list[HoldNotice]:
-        """Read what holds paid work as a whole, the oldest first."""
-
-        def work(c: Connection) -> list[HoldNotice]:
-            rows = c.execute(sa.select(HOLDS).order_by(HOLDS.c.since_at)).mappings()
-            return [
-                HoldNotice(r["reason"], r["sentence"], r["link"], moment(r["since_at"]), to_moment(r["look_at"]))
-                for r in rows
-            ]
-
-        return await self.transact(work)
-
-    async def notice(self, key: str, value: Json) -> None:
-        """Write what the daemon has to say of itself under a key, for commands to read. Repeat: safe."""
-
-        def work(c: Connection) -> None:
-            values = {"value": json.dumps(value), "updated_at": to_ms(_now())}
-            if c.execute(NOTICES.update().where(NOTICES.c.key == key).values(values)).rowcount == 0:
-                c.execute(NOTICES.insert().values(key=key, **values))
-
-        await self.transact(work)
-
-    async def notices(self) -> dict[str, Json]:
-        """Read what the daemon last said of itself."""
-
-        def work(c: Connection) -> dict[str, Json]:
-            return {str(r.key): json.loads(r.value) for r in c.execute(sa.select(NOTICES))}
-
-        return await self.transact(work)
-
-    # ------------------------------------------------------------ memory of places
-
-    async def remember(self, key: str, value: Json | None) -> None:
-        """Keep a fact about the world under a key, or forget it (None). Repeat: safe."""
-
-        def work(c: Connection) -> None:
-            c.execute(META.delete().where(META.c.key == f"fact:{key}"))
-            if value is not None:
-                c.execute(META.insert().values(key=f"fact:{key}", value=json.dumps(value)))
-
-        await self.transact(work)
-
-    async def recall(self, key: str) -> Json | None:
-        """Read a fact that was kept, None if there is none."""
-
-        def work(c: Connection) -> Json | None:
-            text = c.execute(sa.select(META.c.value).where(META.c.key == f"fact:{key}")).scalar()
-            return None if text is None else dict(json.loads(text))
-
-        return await self.transact(work)
 
 
 def _know_file(c: Connection, inbox: str, clip: FileRef, job_id: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.rows import FILES, JOBS, STEPS, job_from_row, unpack_stamp
-from nemo_watch.model import FileRef, Job
+from nemo_watch.model import OPEN_STATES, FileRef, Job
 
 
 @contextlib.asynccontextmanager
@@ -118,5 +118,57 @@ async def known_sizes(ledger: Ledger) -> frozenset[int]:
     def work(c: Connection) -> frozenset[int]:
         rows = c.execute(sa.select(JOBS.c.stamp).where(JOBS.c.sha256 != "")).all()
         return frozenset(unpack_stamp(stamp).size_bytes for (stamp,) in rows)
+
+    return await ledger.transact(work)
+
+
+async def unpaid_clips(ledger: Ledger, inbox: str) -> frozenset[str]:
+    """Name the clips of an inbox whose open jobs will cost something yet: no message was sent for any of them.
+
+    A job that only takes over another one's result, or that can only be rejected, costs nothing.
+    """
+
+    def work(c: Connection) -> frozenset[str]:
+        sent = sa.select(STEPS.c.job_id).where(STEPS.c.name.startswith("edit-"))
+        query = sa.select(JOBS.c.rel).where(
+            JOBS.c.inbox == inbox,
+            JOBS.c.state.in_(OPEN_STATES),
+            JOBS.c.reuses == "",
+            JOBS.c.failure.is_(None),
+            JOBS.c.job_id.not_in(sent),
+        )
+        return frozenset(os.fsdecode(rel) for (rel,) in c.execute(query))
+
+    return await ledger.transact(work)
+
+
+async def marks_in_use(ledger: Ledger) -> frozenset[str]:
+    """List the marks of the temporary files that a plan under way may have made, or may go on with."""
+
+    def work(c: Connection) -> frozenset[str]:
+        query = sa.select(STEPS.c.data).where(
+            STEPS.c.name.in_(("deliver", "archive", "reject")), STEPS.c.state == "intent"
+        )
+        return frozenset(str(json.loads(data).get("temp", "")) for (data,) in c.execute(query))
+
+    return await ledger.transact(work)
+
+
+async def planned_targets(ledger: Ledger, *, but: str) -> list[str]:
+    """List the paths that the open jobs other than one have chosen for their results, and may not have taken yet."""
+
+    def work(c: Connection) -> list[str]:
+        query = (
+            sa.select(STEPS.c.data)
+            .join(JOBS, JOBS.c.job_id == STEPS.c.job_id)
+            .where(
+                STEPS.c.name == "deliver",
+                STEPS.c.state == "intent",
+                STEPS.c.job_id != but,
+                JOBS.c.state.in_(OPEN_STATES),
+            )
+        )
+        plans = [json.loads(data) for (data,) in c.execute(query)]
+        return [path for plan in plans for path in (*(one["target"] for one in plan["files"]), plan["report_target"])]
 
     return await ledger.transact(work)

@@ -139,6 +139,7 @@ def work_from_text(text: str) -> Work:
     fields: Json = json.loads(text)
     fields["messages"] = tuple(fields["messages"])
     fields["notes"] = tuple(fields["notes"])
+    fields["fingerprints"] = tuple(fields.get("fingerprints", ()))
     fields["exports"] = tuple(Export(**export) for export in fields["exports"])
     fields["sidecar"] = None if fields["sidecar"] is None else _ref_from_json(fields["sidecar"])
     fields["companions"] = tuple(_ref_from_json(pair) for pair in fields["companions"])

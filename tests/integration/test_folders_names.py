@@ -33,7 +33,7 @@ def spelled_otherwise(stem: str) -> st.SearchStrategy[str]:
     return st.sampled_from(fitting or [stem])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), stem=STEMS, extension=EXTENSIONS, in_folder=st.booleans())
 def test_any_name_goes_there_and_back(data: st.DataObject, stem: str, extension: str, in_folder: bool) -> None:
     with tempfile.TemporaryDirectory() as root:
@@ -64,7 +64,7 @@ def test_any_name_goes_there_and_back(data: st.DataObject, stem: str, extension:
         assert len(names(places.rejects)) == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stem=STEMS, taken=st.booleans())
 def test_any_name_gets_its_result_and_its_reports(stem: str, taken: bool) -> None:
     with tempfile.TemporaryDirectory() as root:

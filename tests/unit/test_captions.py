@@ -70,7 +70,7 @@ def test_what_cannot_be_used_gives_a_sentence(data: bytes, says: str) -> None:
     assert caught.value.message.endswith(".")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.one_of(st.binary(max_size=400), st.binary(max_size=60).map(lambda junk: junk.join([SRT.encode(), VTT.encode()])))
 )
@@ -83,7 +83,7 @@ def test_any_bytes_give_cues_or_a_sentence(data: bytes) -> None:
     assert all(0 <= cue.start_ms < cue.end_ms and cue.text.strip() for cue in cues)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="0123456789:,.-> \n<{}\\NhWEBVTaé你", max_size=300))
 def test_any_text_near_the_format_gives_cues_or_a_sentence(text: str) -> None:
     for data in (text.encode(), ("WEBVTT\n\n" + text).encode()):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from nemo_watch.cli.fates import Fate
 from nemo_watch.cli.jobwords import job_words
+from nemo_watch.cli.levers import resumed_words
 from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.plan import export_words, fate_words
 from nemo_watch.cli.why import Said, in_words
 from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, JobState, Work
-from nemo_watch.pipeline.first_run import FirstRun
+from nemo_watch.pipeline.first_run import FirstRun, resume_command
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 WORK = Work(messages=("cut",), exports=(Export(),), language="en", skill="s", title="talk", originals="archive")
@@ -55,6 +57,57 @@ def test_a_job_under_way_names_its_step_and_a_rejected_one_its_code_and_what_to_
     assert words.endswith("talk.mp4 has 600 MB. What to do: Shorten it")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "ready"}, "it is job abc-1 and starts when the daemon runs"),
+        (
+            {"state": "waiting"},
+            "it waits as job abc-1: The outbox is away; nothing goes on before the daemon runs",
+        ),
+        ({"state": "held"}, "it is held as job abc-1: The outbox is away; the daemon is not running either"),
+        (
+            {"state": "ready", "active": True, "step": "upload-0"},
+            "it was being worked on as job abc-1 (uploading) when the daemon ended, and goes on when it runs again",
+        ),
+        ({"state": "delivered"}, "it was delivered as job abc-1"),
+    ],
+)
+def test_without_a_daemon_nothing_is_said_to_go_on(changes: dict[str, Any], said: str) -> None:
+    assert job_words(replace(JOB, **changes), running=False) == said
+
+
+@pytest.mark.parametrize(
+    ("jobs", "running", "said"),
+    [
+        (0, True, "what lies there is taken from now on, as it becomes ready"),
+        (0, False, "what lies there is taken when the daemon starts, as it becomes ready"),
+        (1, True, "1 job goes on now, and what else lies there is taken from now on, as it becomes ready"),
+        (
+            21,
+            False,
+            "21 jobs go on when the daemon starts, and what else lies there is taken then, as it becomes ready",
+        ),
+    ],
+)
+def test_what_resume_lets_go_is_said_for_what_it_is(jobs: int, running: bool, said: str) -> None:
+    assert resumed_words(jobs, running=running) == said
+
+
+@pytest.mark.parametrize(
+    ("inbox", "command"),
+    [
+        ("videos", "nemo-watch resume videos"),
+        ("my inbox", "nemo-watch resume 'my inbox'"),
+        ("it's; rm -r $HOME", """nemo-watch resume 'it'"'"'s; rm -r $HOME'"""),
+        ("-x", "nemo-watch resume -- -x"),
+    ],
+)
+def test_a_command_that_is_told_can_be_pasted(inbox: str, command: str) -> None:
+    assert resume_command(inbox) == command
+    assert command in FirstRun("held", 21, "/in", "https://backend", NOON.isoformat()).sentence(inbox)
+
+
 def test_since_when_and_what_comes_next_are_in_the_sentence_once() -> None:
     said = Said("held", "it is held", since_at=NOON, next_at=NOON, note="the daemon is not running")
     words = in_words(said)
@@ -74,6 +127,15 @@ def test_a_fate_is_one_line() -> None:
     )
     assert fate_words(reject) == "sidecar_invalid: It is wrong. (line 2, column 3) Mend it."
     assert export_words(Export("mov", "best", "720p", 30, "teaser")) == "mov 720p best 30 fps as teaser"
+
+
+def test_a_fate_tells_age_and_next_step_behind_its_rule() -> None:
+    wait = Fate("videos", "a.mp4", "wait", "it is not whole", unchanged_at=NOON, upcoming="it goes on when it changes")
+    words = fate_words(wait)
+    assert words.startswith("it is not whole; by its time stamp unchanged since 2026-05-0")
+    assert words.endswith("; it goes on when it changes")
+    assert "unchanged since" not in fate_words(replace(wait, unchanged_at=None))
+    assert fate_words(replace(wait, upcoming="")) == "it is not whole"
 
 
 def test_hostile_names_stay_in_their_place() -> None:

@@ -375,7 +375,7 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
     return {**draft((0, pieces), (1, beds), (7, texts), fps=fps), "d": at}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(what=drafts())
 def test_any_draft_compiles_and_every_label_is_made_once_and_used_once(what: dict[str, Any]) -> None:
     fps = Fraction(30000, 1001) if what["m"]["fps"] == 29.97 else Fraction(what["m"]["fps"])
@@ -424,7 +424,7 @@ JSONISH = st.recursive(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(tracks=JSONISH, facts=JSONISH, segments=st.lists(JSONISH, max_size=3), kind=st.sampled_from([0, 1, 7]))
 def test_any_json_is_a_timeline_or_a_sentence(tracks: Any, facts: Any, segments: list[Any], kind: int) -> None:
     for what in ({"t": tracks, "m": facts}, {"t": [{"tt": kind, "sg": segments}], "m": facts}):

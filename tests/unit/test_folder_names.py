@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watch.folders.names import RESERVED, cut, encode, free_name, free_together, key, split, suffix_after
+from nemo_watch.folders.names import (
+    RESERVED,
+    cut,
+    encode,
+    folder_key,
+    folder_name,
+    free_name,
+    free_together,
+    key,
+    split,
+    suffix_after,
+)
 
 
 def test_a_taken_name_gets_a_number() -> None:
@@ -60,6 +71,64 @@ def test_nothing_but_marks_is_cut_all_the_same() -> None:
 def test_names_of_one_clip_get_one_number() -> None:
     taken = ["clip.txt", "clip-2.mp4"]
     assert free_together([("clip", ".mp4"), ("Clip", ".txt")], taken) == ["clip-3.mp4", "Clip-3.txt"]
+
+
+def test_several_exports_of_one_clip_and_their_report_are_numbered_as_a_set() -> None:
+    twice = [("clip", ".mp4"), ("clip", ".mp4"), ("clip", ".report.toml")]
+    assert free_together(twice, []) == ["clip.mp4", "clip-2.mp4", "clip.report.toml"]
+    assert free_together(twice, ["CLIP-2.mp4"]) == ["clip-3.mp4", "clip-4.mp4", "clip-3.report.toml"]
+    assert free_together(twice, ["clip.report.toml"]) == ["clip-2.mp4", "clip-3.mp4", "clip-2.report.toml"]
+    named = [("short", ".mp4"), ("long", ".mov"), ("short", ".report.toml")]
+    assert free_together(named, ["long.mov"]) == ["short-2.mp4", "long-2.mov", "short-2.report.toml"]
+    # A name that a person chose may be the one that a number would make.
+    chosen = [("clip", ".mp4"), ("clip", ".mp4"), ("Clip-2", ".mp4")]
+    assert free_together(chosen, []) == ["clip-2.mp4", "clip-3.mp4", "Clip-2-2.mp4"]
+
+
+def test_a_result_is_not_cut_because_its_report_must_be() -> None:
+    stem = "x" * 251
+    assert free_together([(stem, ".mp4"), (stem, ".report.toml")], [], cut_alike=False) == [
+        f"{stem}.mp4",
+        f"{'x' * 243}.report.toml",
+    ]
+    pair = free_together([(stem, ".mp4"), (stem[:-4], ".mp4.txt")], [f"{stem}.mp4"])
+    assert pair == [f"{'x' * 247}.mp4", f"{'x' * 247}.mp4.txt"]
+
+
+@given(
+    parts=st.lists(st.tuples(st.sampled_from(["clip", "CLIP", "clip-2", "x" * 300]), st.sampled_from([".mp4", ".mov"])),
+                   min_size=1, max_size=5),
+    taken=st.lists(st.sampled_from(["clip.mp4", "Clip-2.MP4", "clip-3.mov", "clip-2-2.mp4"])),
+)  # fmt: skip
+def test_a_set_of_names_collides_with_nothing_and_not_with_itself(
+    parts: list[tuple[str, str]], taken: list[str]
+) -> None:
+    for cut_alike in (True, False):
+        chosen = free_together(parts, taken, cut_alike=cut_alike)
+        keys = {key(name) for name in chosen}
+        assert len(keys) == len(parts)
+        assert not keys & {key(name) for name in taken}
+
+
+def test_folders_get_names_that_every_system_takes() -> None:
+    assert [folder_name(part) for part in ("talks", "CON", "aux.old", "talks.", "talks. ", "..x")] == [
+        "talks",
+        "CON_",
+        "aux_.old",
+        "talks._",
+        "talks. _",
+        "..x",
+    ]
+    assert folder_key("Talks./CAFE\u0301") == folder_key("talks./Caf\u00e9")
+    assert folder_key("") == ""
+
+
+@given(raw=st.binary(min_size=1, max_size=255).filter(lambda b: b"/" not in b and b"\0" not in b))
+def test_any_folder_name_is_made_fit_once_and_for_all(raw: bytes) -> None:
+    name = folder_name(raw.decode("utf-8", "surrogateescape"))
+    assert len(encode(name)) <= 255
+    assert not name.endswith((".", " "))
+    assert folder_name(name) == name
 
 
 def test_what_belongs_to_a_stem() -> None:

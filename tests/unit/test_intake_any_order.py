@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from nemo_watch.intake import SettleRules, Verdict, Writer
 from nemo_watch.intake.names import name_key
-from nemo_watch.model import SightingKind
+from nemo_watch.model import SightingKind, Waiting
 from tests.unit.intake_world import Pretended, world
 
 SIDECARS = {
@@ -54,6 +56,8 @@ class Arrivals(RuleBasedStateMachine):
         self.changed_s: dict[str, float] = {}
         self.checked = 0
         self.polled = False
+        self.told_at = -1
+        self.told: list[Waiting] = []
 
     @initialize(polled=st.booleans())
     def begin(self, *, polled: bool) -> None:
@@ -144,6 +148,15 @@ class Arrivals(RuleBasedStateMachine):
     def nothing_too_early(self) -> None:
         self._check_drops()
 
+    @invariant()
+    def what_is_told_changes_only_with_the_number_of_changes(self) -> None:
+        intake, now_s = self.w.intake, self.w.now_s
+        said = [replace(wait, sentence="") for wait in intake.waiting(now_s)]
+        assert intake.waiting_count == len(said)
+        if intake.changes == self.told_at:
+            assert said == self.told
+        self.told_at, self.told = intake.changes, said
+
     def _window_s(self, found: Pretended) -> float:
         if self.polled:
             return RULES.polled_s
@@ -200,4 +213,4 @@ class Arrivals(RuleBasedStateMachine):
 
 
 TestArrivals = Arrivals.TestCase
-TestArrivals.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestArrivals.settings = settings(max_examples=120, stateful_step_count=30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -117,7 +119,7 @@ class Twins(RuleBasedStateMachine):
     def _compare(self) -> None:
         full, fast = self.both()
         assert _told(full) == _told(fast)
-        assert full.drops == fast.drops
+        assert sorted(full.drops, key=repr) == sorted(fast.drops, key=repr)
 
     def teardown(self) -> None:
         for _ in range(12):
@@ -127,14 +129,17 @@ class Twins(RuleBasedStateMachine):
 
 
 def _told(each: World) -> tuple[list[object], Decision]:
+    """Tell all that may not differ. In which order files of one moment are looked into may, as no listing has one."""
     entries = sorted(each.intake.entries(), key=lambda entry: entry.rel)
     known = sorted((rel, *item) for rel, folder in each.intake.folders.items() for item in folder.handled.items())
     seen = [(e.rel, e.stamp, e.phase, e.looks, e.looked_s, e.changed_s, e.due_s, e.about) for e in entries]
-    return [*seen, *known], each.intake.decide(each.now_s)
+    decision = each.intake.decide(each.now_s)
+    in_order = {name: tuple(sorted(getattr(decision, name), key=repr)) for name in ("drops", "inspect", "look", "read")}
+    return [*seen, *known], replace(decision, **in_order)
 
 
 TestTwins = Twins.TestCase
-TestTwins.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestTwins.settings = settings(max_examples=150, stateful_step_count=25)
 
 
 def test_a_folder_as_it_was_is_not_gone_through_again() -> None:

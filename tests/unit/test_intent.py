@@ -467,7 +467,7 @@ PIECES = (
 WORDS = st.sampled_from(re.findall(r"\S+", PIECES))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.one_of(
         st.text(max_size=200), st.lists(WORDS, max_size=30).map(" ".join), st.lists(WORDS, max_size=20).map("".join)
@@ -482,7 +482,7 @@ def test_any_text_is_understood_as_something(text: str) -> None:
         assert limit_of(wish).why
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.text(alphabet=st.characters(exclude_characters='"“”„', exclude_categories=["Cs", "Co"]), min_size=1, max_size=60)
 )
@@ -511,7 +511,7 @@ CLAUSES = [
 ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(CLAUSES), st.sampled_from([", ", "; ", ". ", ", and ", " and then ", "，然后"]))
 def test_the_order_of_clauses_changes_nothing(clauses: list[str], joint: str) -> None:
     one, other = understand(joint.join(clauses)), understand(", ".join(CLAUSES))

@@ -14,6 +14,7 @@ from nemo_watch.mounts import (
     mount_of,
     mounts_below,
     parse,
+    seen_below,
     unmounted_point,
 )
 
@@ -275,3 +276,46 @@ def test_an_inbox_below_a_mount_point_that_is_not_mounted(path: str, missing: st
         "3 1 8:9 / /data/own rw - ext4 /dev/z rw\n"
     )
     assert unmounted_point(path, fstab_points(FSTAB), parse(text)) == missing
+
+
+VOLUMES = r"""
+1290 1172 0:140 / / rw,relatime master:430 - overlay overlay rw,lowerdir=/l,upperdir=/u,workdir=/w
+1300 1290 259:2 /srv/clips /data rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+1301 1290 259:2 /srv/clips/out /results rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+1302 1290 259:2 /srv/clips-2 /other rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+1303 1290 259:3 /srv/clips/out /elsewhere rw,relatime master:1 - ext4 /dev/nvme1n1p1 rw
+1304 1300 259:2 /home/ann /data/ann rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+1305 1290 259:2 /home/ann/My\040Clips /ann rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+1306 1290 0:46 / /nas rw,relatime master:61 - nfs4 nas:/export rw,vers=4.2,hard
+1307 1290 0:47 / /nas-out rw,relatime master:61 - nfs4 nas:/export/out rw,vers=4.2,hard
+1308 1290 0:46 / /nas-2 rw,relatime master:61 - nfs4 nas:/export-2 rw,vers=4.2,hard
+1309 1290 259:2 / /host rw,relatime master:1 - ext4 /dev/nvme0n1p2 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "found"),
+    [
+        ("/results", "/data", ("/data/out",)),
+        ("/results/deep/er", "/data", ("/data/out/deep/er",)),
+        ("/data", "/results", ()),
+        ("/results", "/data/out", ("/data/out",)),
+        ("/data/out", "/results", ("/results",)),
+        ("/other", "/data", ()),
+        ("/elsewhere", "/data", ()),
+        ("/ann", "/data", ("/data/ann/My Clips",)),
+        ("/results", "/host/srv", ("/host/srv/clips/out",)),
+        ("/host/srv/clips/out", "/data", ("/data/out",)),
+        ("/", "/data", ()),
+        ("/tmp/in", "/tmp/out", ()),
+        ("/nas-out", "/nas", ("/nas/out",)),
+        # One file system, of which the kernel does not tell what is mounted: a guess, to be proven by looking.
+        ("/nas-2", "/nas", ("/nas",)),
+    ],
+)
+def test_a_folder_is_seen_inside_another_through_mounts(path: str, folder: str, found: tuple[str, ...]) -> None:
+    assert seen_below(path, folder, parse(VOLUMES)) == found
+
+
+def test_without_a_list_of_mounts_nothing_is_seen() -> None:
+    assert seen_below("/a/b", "/a", ()) == ()

@@ -491,7 +491,7 @@ def an_asset(draw: st.DrawFn, number: int) -> Asset:
     )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.data())
 def test_whatever_is_asked_the_draft_can_be_rendered(data: st.DataObject) -> None:
     assets = tuple(data.draw(an_asset(number)) for number in range(data.draw(st.integers(1, 4))))
@@ -518,14 +518,14 @@ CLAUSES = [
 ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(CLAUSES))
 def test_the_order_in_the_sentence_does_not_change_the_draft(clauses: list[str]) -> None:
     assets = (video(), other("talk.srt", "subtitle", cues=CUES))
     assert told(", ".join(clauses), *assets).draft == told(", ".join(CLAUSES), *assets).draft
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations([Trim("intro"), CutPauses(), Highlight(5000), Aspect(9, 16), Music(), Title("A"), Captions()]))
 def test_operations_are_applied_in_one_order_however_they_come(ops: list[Op]) -> None:
     assets = (video(), other("talk.srt", "subtitle", cues=CUES))

@@ -295,7 +295,7 @@ _TEXTS = st.lists(_WORDS, max_size=14).flatmap(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(_TEXTS, max_size=3))
 def test_routing_its_own_output_changes_nothing(steps: list[str]) -> None:
     routed = route(steps, [])
@@ -305,7 +305,7 @@ def test_routing_its_own_output_changes_nothing(steps: list[str]) -> None:
         assert again.exports == routed.exports
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(_WORDS, max_size=14))
 def test_no_word_outside_the_vocabulary_is_lost(parts: list[str]) -> None:
     foreign = ("cut", "trim", "add", "zorp", "flimp", "say", "about", "where", "without", "剪掉", "停顿")
@@ -315,7 +315,7 @@ def test_no_word_outside_the_vocabulary_is_lost(parts: list[str]) -> None:
     assert found("\n".join(route([text], []).messages)) == found(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=120))
 def test_any_text_that_is_not_an_api_call_is_sent_word_for_word(text: str) -> None:
     sent = route([text], []).messages

@@ -188,7 +188,7 @@ def test_ends(data: bytes, verdict: str) -> None:
     assert judge(data).verdict == verdict
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(kind=st.sampled_from(sorted(SURE)), part=st.floats(0, 1, exclude_max=True))
 def test_nothing_that_ends_too_early_is_whole(kind: str, part: float) -> None:
     data = SURE[kind]
@@ -297,7 +297,7 @@ BEGINNINGS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(beginning=BEGINNINGS, rest=st.binary(max_size=300), lie=st.integers(-50, 2**40), name=st.text(max_size=20))
 @example(beginning=FTYP, rest=struct.pack(">I4sQ", 1, b"mdat", 2**64 - 1), lie=0, name="")
 def test_any_bytes_of_any_claimed_size_give_a_verdict(beginning: bytes, rest: bytes, lie: int, name: str) -> None:
@@ -309,7 +309,7 @@ def test_any_bytes_of_any_claimed_size_give_a_verdict(beginning: bytes, rest: by
         assert box_duration_ms(fd, len(data) + lie) >= 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cut=st.integers(1, len(FTYP + MOOV + MDAT) - 1))
 def test_no_file_that_is_cut_short_is_whole(cut: int) -> None:
     assert judge((FTYP + MOOV + MDAT)[:cut]).verdict != "whole" or cut == len(FTYP + MOOV)

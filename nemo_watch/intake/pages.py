@@ -1,0 +1,221 @@
+"""Keeps what is there of an inbox: the files by folder, and who must hear of a change. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from nemo_watch.intake.agenda import Agenda
+from nemo_watch.intake.assets import NamedAssets
+from nemo_watch.intake.entries import Entry, Folder
+from nemo_watch.intake.names import (
+    TEXT_ROLES,
+    NameRules,
+    guarded_keys,
+    is_within,
+    join_rel,
+    name_key,
+    split_rel,
+)
+from nemo_watch.model import FileKind, FileStamp, same_file
+
+
+class Pages(Agenda):
+    """The files of one inbox, by folder. All times are monotonic seconds and come from the caller."""
+
+    def __init__(self, names: NameRules, *, accept_all: bool = False) -> None:
+        super().__init__()
+        self.names = names
+        self._accept_all = accept_all
+        self.folders: dict[str, Folder] = {"": Folder("")}
+        self._assets = NamedAssets()
+
+    def entries(self) -> Iterator[Entry]:
+        """Give all files that are not handled."""
+        for folder in self.folders.values():
+            yield from folder.entries.values()
+
+    def entry(self, rel: str) -> Entry | None:
+        """Find a file that is not handled."""
+        folder_rel, name = split_rel(rel)
+        folder = self.folders.get(folder_rel)
+        return folder.entries.get(name) if folder is not None else None
+
+    def seen_as(self, rel: str) -> FileStamp | None:
+        """Give the stamp that a file was last seen with, handled or not; None if it is not there."""
+        folder_rel, name = split_rel(rel)
+        folder = self.folders.get(folder_rel)
+        if folder is None:
+            return None
+        entry = folder.entries.get(name)
+        return entry.stamp if entry is not None else folder.handled.get(name)
+
+    def folder(self, rel: str) -> Folder:
+        """Find or begin a folder."""
+        folder = self.folders.get(rel)
+        if folder is None:
+            folder = self.folders[rel] = Folder(rel)
+        return folder
+
+    def _see_new(
+        self, folder_rel: str, name: str, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool, scanned: bool
+    ) -> None:
+        rel = join_rel(folder_rel, name)
+        named = self.names.classify(rel)
+        if named.role == "ignored":
+            folder = self.folders.get(folder_rel)
+            if folder is not None and not scanned and not self.names.ignored_by_user(rel):
+                folder.changed_s = max(folder.changed_s, at_s)
+            return
+        folder = self.folder(folder_rel)
+        folder.listing = None
+        folder.handled.pop(name, None)
+        entry = Entry(folder, name, named.role, stamp, kind, at_s, at_s, at_s, closed=closing)
+        folder.add(entry)
+        folder.changed_s = max(folder.changed_s, at_s)
+        self.begin(entry)
+        self._began(entry, at_s)
+
+    def _see_again(self, entry: Entry, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool) -> None:
+        if stamp == entry.stamp and kind == entry.kind:
+            entry.looks += 1
+            entry.looked_s = max(entry.looked_s, at_s)
+            if closing and not entry.closed:
+                entry.closed = True
+                self.changes += 1
+            if entry.phase in ("settling", "grace"):
+                entry.asked = False
+                self.wake(entry)
+            elif closing and entry.phase in ("writer", "kept_open"):
+                entry.verdict = None  # whoever had it open may be done: look now
+                self.wake(entry)
+        elif at_s >= entry.looked_s:
+            # Writing only moves the time on: one that goes back is set after the close (rsync, unzip, curl -R).
+            old = entry.stamp
+            dated = (old.inode, old.size_bytes) == (stamp.inode, stamp.size_bytes) and stamp.mtime_ns < old.mtime_ns
+            entry.stamp, entry.kind = stamp, kind
+            self._restart(entry, at_s, closing=closing or (entry.closed and dated))
+
+    def _restart(self, entry: Entry, at_s: float, *, closing: bool = False) -> None:
+        entry.folder.listing = None
+        entry.changed_s = entry.looked_s = at_s
+        entry.looks, entry.closed, entry.asked = 1, closing, False
+        entry.verdict, entry.verdict_s = None, 0.0
+        self.changes += 1
+        entry.folder.changed_s = max(entry.folder.changed_s, at_s)
+        self.enter(entry, "settling", None)
+        self._began(entry, at_s)
+
+    def _began(self, entry: Entry, at_s: float) -> None:
+        """See to what follows from a file that is new or changed."""
+        entry.since_s = at_s
+        self.wake(entry)
+        if entry.role == "control":
+            self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
+            self._wake_guarded(entry)
+        elif entry.role in TEXT_ROLES:
+            self.unblock(entry)
+            if entry.is_toml and entry.kind == "file":
+                entry.folder.unread[entry] = at_s
+            self.wake_clips_of(entry)
+
+    # ------------------------------------------------------------ going
+
+    def _remove(self, folder_rel: str, name: str, at_s: float) -> None:
+        folder = self.folders.get(folder_rel)
+        if folder is None:
+            return
+        folder.listing = None
+        entry = folder.entries.get(name)
+        if entry is None:
+            if name in folder.handled:
+                folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
+            return
+        self.enter(entry, "ignored", None)
+        self.unblock(entry)
+        folder.discard(name, entry.role)
+        folder.changed_s = max(folder.changed_s, at_s)
+        if entry.role == "control":
+            self._wake_guarded(entry)
+        elif entry.role in TEXT_ROLES:
+            if entry.role == "instruction":
+                for clip in folder.clips_of_text(name):  # an editor may be about to put it back: wait afresh
+                    clip.wait_from_s = max(clip.wait_from_s, at_s)
+            self._release_assets(entry.rel)
+            self.wake_clips_of(entry)
+
+    def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
+        """Put a file among the handled ones: only its name and stamp are kept."""
+        folder.listing = None
+        if entry is not None:
+            self.enter(entry, "ignored", None)
+            entry.gone = True
+            del folder.entries[name]
+            folder.awaiting.pop(entry, None)
+        elif name not in folder.handled:
+            folder.add_stem(name)
+        folder.handled[name] = stamp
+        folder.handled_s = max(folder.handled_s, entry.looked_s if entry is not None else folder.handled_s)
+
+    # ------------------------------------------------------------ assets named by sidecars
+
+    def _release_assets(self, sidecar_rel: str) -> None:
+        """Let go of a sidecar that is gone; what it named and still lies there stays no drop until it changes."""
+        released = self._assets.let_go(sidecar_rel)
+        for folder in self.folders.values() if released else ():
+            for folder_key, name_part in map(split_rel, released):
+                if folder_key == name_key(folder.rel):
+                    for entry in [folder.entries[name] for name in folder.named(name_part) if name in folder.entries]:
+                        if entry.phase != "offered" and (entry.role != "still" or self._accept_all):
+                            self._hand_over(folder, entry.name, entry.stamp, entry)
+
+    def namer(self, rel: str) -> str:
+        """Give the sidecar that names a file as its asset, "" if none does."""
+        return self._assets.namer(rel)
+
+    # ------------------------------------------------------------ who must be judged again
+
+    def wake_clips_of(self, text: Entry) -> None:
+        """Have those judged again that a sidecar, default or subtitle may belong to."""
+        if text.role == "default":
+            for folder in self.folders.values():
+                if is_within(folder.rel, text.folder.rel):
+                    self._wake_awaiting(folder)
+            return
+        for clip in text.folder.clips_of_text(text.name):
+            self.wake(clip)
+
+    def _wake_guarded(self, control: Entry) -> None:
+        for key in guarded_keys(control.name):
+            for name in control.folder.named(key):
+                entry = control.folder.entries.get(name)
+                if entry is not None:
+                    self.wake(entry)
+
+    def _wake_awaiting(self, folder: Folder) -> None:
+        for entry in folder.awaiting:
+            self.wake(entry)
+        folder.awaiting = {}
+
+    def await_reading(self, entry: Entry) -> None:
+        """Let a clip wait until the TOML sidecars that were there before it was whole have been read."""
+        heapq.heappush(entry.folder.reading, (entry.wait_from_s, self.number(), entry))
+        self.enter(entry, "reading", None)
+
+    def unblock(self, toml: Entry) -> None:
+        """Take a TOML sidecar out of those to be read, and wake the clips that waited for no other."""
+        folder = toml.folder
+        if folder.unread.pop(toml, None) is None:
+            return
+        oldest_s = next(iter(folder.unread.values()), float("inf"))
+        while folder.reading and folder.reading[0][0] < oldest_s:
+            self.wake(heapq.heappop(folder.reading)[2])
+
+
+def is_handled(folder: Folder, name: str, stamp: FileStamp) -> bool:
+    """Tell whether a file is the handled one of this name; at the first sighting after a start its inode is learned."""
+    known = folder.handled.get(name)
+    if known is None or not same_file(known, stamp):
+        return False
+    folder.handled[name] = stamp
+    return True
