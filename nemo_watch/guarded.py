@@ -16,8 +16,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
+from nemo_watch.config.layout import Identity, identity
 from nemo_watch.errors import LedgerError, MediaError
-from nemo_watch.folders.presence import Owner, Presence, Role
+from nemo_watch.folders.marker import Owner, Role
+from nemo_watch.folders.presence import Presence
 from nemo_watch.folderthreads import HUNG_S, FolderThreads, NoAnswerError, answer_within
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Json
@@ -48,12 +50,21 @@ def is_mount(path: str) -> bool:
         return True
 
 
+def identify(path: str) -> Identity | None:
+    """Tell which folder lies at a path, None if none can be seen: there is none, or it hangs."""
+    try:
+        return answer_within(START_WAIT_S, identity, path)
+    except NoAnswerError:
+        return None
+
+
 class LoopMemory:
     """What the ledger remembers, for the threads of folders while the loop runs."""
 
-    def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop, *, wait_s: float = LEDGER_WAIT_S) -> None:
         self._ledger = ledger
         self._loop = loop
+        self._wait_s = wait_s
 
     def recall(self, key: str) -> Json | None:
         """Read a fact, None if there is none. Raises: LedgerError."""
@@ -64,11 +75,26 @@ class LoopMemory:
         self._wait(self._ledger.remember(key, value))
 
     def _wait(self, asked: Coroutine[Any, Any, T]) -> T:
+        """Wait in a folder's thread for what the loop does. Raises: LedgerError."""
         try:
-            return asyncio.run_coroutine_threadsafe(asked, self._loop).result(LEDGER_WAIT_S)
-        except (RuntimeError, FutureTimeoutError, FutureCancelledError) as error:
+            answer = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        except RuntimeError as error:  # the loop is closed: the daemon has ended
             asked.close()
-            raise LedgerError("The ledger did not answer: the daemon is stopping, or very busy.") from error
+            raise LedgerError("The ledger is closed: the daemon is stopping.") from error
+        try:
+            return answer.result(self._wait_s)
+        except FutureCancelledError as error:
+            raise LedgerError("The ledger was not asked: the daemon is stopping.") from error
+        except FutureTimeoutError as error:
+            if answer.done():
+                raise  # it is the ledger's own
+            answer.cancel()  # by the loop: closed from here, what it has begun would be torn out of its hands
+            if self._loop.is_closed():
+                asked.close()
+            raise LedgerError(
+                f"The ledger did not answer for {self._wait_s:g} s: the daemon is stopping, or very busy.",
+                hint="It is asked again by itself; look at the load of this machine and at the state folder's disk.",
+            ) from error
 
 
 class GuardedFolder:

@@ -39,6 +39,7 @@ class Mount:
     source: str
     read_only: bool
     root: str = "/"
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def _mounts(text: str) -> Iterator[Mount]:
             source=_unescape(" ".join(rest[1:-1])),  # of some file systems it holds bare spaces, or is empty
             read_only=read_only,
             root=_unescape(fields[3]),
+            device=fields[2],
         )
 
 
@@ -97,6 +99,31 @@ def mount_of(path: str, mounts: Iterable[Mount]) -> Mount | None:
 def mounts_below(path: str, mounts: Iterable[Mount]) -> tuple[Mount, ...]:
     """List what is mounted somewhere inside a folder (not on it)."""
     return tuple(m for m in mounts if m.mount_point.rstrip("/") != path.rstrip("/") and is_under(m.mount_point, path))
+
+
+def seen_below(path: str, folder: str, mounts: Sequence[Mount]) -> tuple[str, ...]:
+    """Give the paths inside a folder (or its own) under which another folder may be seen once more, through mounts.
+
+    A folder can be mounted in two places, and so lie inside one that its path does not name. These are guesses to be
+    proven by looking: some network file systems do not tell which of their folders is mounted. Paths are absolute,
+    without links.
+    """
+    own, outer = mount_of(path, mounts), mount_of(folder, mounts)
+    if own is None or outer is None:
+        return ()
+    found = []
+    for mount, seen_at in ((outer, folder), *((inner, inner.mount_point) for inner in mounts_below(folder, mounts))):
+        for place, start in zip(_places(path, own), _places(seen_at, mount), strict=True):
+            if is_under(place, start):
+                found.append(f"{seen_at.rstrip('/')}/{place[len(start.rstrip('/')) :].strip('/')}".rstrip("/") or "/")
+    return tuple(dict.fromkeys(found))
+
+
+def _places(path: str, mount: Mount) -> tuple[str, str]:
+    """Say where a folder really lies, by its device and by what is mounted (`nas:/export/clips`)."""
+    rest = path[len(mount.mount_point.rstrip("/")) :].strip("/")
+    inside = f"{mount.root.rstrip('/')}/{rest}".rstrip("/")
+    return mount.device + inside, mount.source.rstrip("/") + inside
 
 
 def classify(mount: Mount | None) -> FileSystem:

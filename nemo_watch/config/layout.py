@@ -1,18 +1,24 @@
 """How the folders may lie to each other: nothing that is written may lie where it would be taken as a drop.
 
-Touches: in `check_layout` the folders (links resolved, mount points seen); `overlaps` itself is pure.
+Touches: in `check_layout` the folders (links resolved, mounts seen); `overlaps` itself is pure.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import combinations
 
+from nemo_watch import mounts
 from nemo_watch.config.options import Config, Inbox
 
 TARGETS = ("outbox", "rejects", "archive")
+MOUNTINFO = "/proc/self/mountinfo"
+
+Identity = tuple[int, int]
+"""Device and inode of a folder: the same wherever it is mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,16 @@ def check_layout(
     config: Config,
     resolve: Callable[[str], str] | None = None,
     is_mount: Callable[[str], bool] | None = None,
+    identify: Callable[[str], Identity | None] | None = None,
 ) -> list[str]:
-    """Look at the real folders: links that make two of them one, and inboxes that are mount points.
+    """Look at the real folders: links and mounts that make two of them one, and inboxes that are mount points.
 
-    `resolve` and `is_mount` look for it, by default those of os.path.
+    `resolve`, `is_mount` and `identify` look for it, by default those of os.path and `identity`.
     Effects: reads the folders' metadata; a mount that hangs makes this call hang, unless what looks there gives up.
     Repeat: safe
     """
-    found = [overlap.sentence for overlap in overlaps(config, resolve or os.path.realpath)]
+    find = partial(_find_really, lines=_mounted(), identify=cache(identify or identity))
+    found = [overlap.sentence for overlap in overlaps(config, resolve or os.path.realpath, find)]
     for inbox in config.inboxes:
         missing = [key for key in TARGETS if (inbox.name, key) in config.unnamed]
         if missing and (is_mount or os.path.ismount)(inbox.path):
@@ -43,6 +51,41 @@ def check_layout(
                 f"would lie outside that file system: name {'it' if len(missing) == 1 else 'them'} in [[inbox]]."
             )
     return found
+
+
+def identity(path: str) -> Identity | None:
+    """Tell which folder lies at a path, None if none can be seen. Repeat: safe."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _mounted() -> tuple[mounts.Mount, ...]:
+    try:
+        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return mounts.parse(file.read())
+    except FileNotFoundError:  # no /proc in this container: what the paths say must do
+        return ()
+
+
+def _find_really(
+    path: str, folder: str, *, lines: Sequence[mounts.Mount], identify: Callable[[str], Identity | None]
+) -> str:
+    """Find one folder in another by its path, or by what is mounted there: then it is looked at."""
+    guesses = () if _within(path, folder) else mounts.seen_below(path, folder, lines)
+    seen = next((guess for guess in guesses if _is_same(guess, path, identify)), "")
+    return _find(path, folder) or seen
+
+
+def _is_same(one: str, other: str, identify: Callable[[str], Identity | None]) -> bool:
+    """Tell whether two paths are one folder; of folders that are not made yet, whether they would be."""
+    while (first := identify(one)) is None and identify(other) is None:
+        if os.path.basename(one) != os.path.basename(other) or os.path.dirname(one) == one:
+            return False
+        one, other = os.path.dirname(one), os.path.dirname(other)
+    return first is not None and first == identify(other)
 
 
 def with_real_paths(config: Config, resolve: Callable[[str], str]) -> Config:
@@ -54,30 +97,40 @@ def with_real_paths(config: Config, resolve: Callable[[str], str]) -> Config:
     return replace(config, inboxes=tuple(inboxes))
 
 
-def overlaps(config: Config, resolve: Callable[[str], str]) -> Iterator[Overlap]:
-    """Find folders that contain each other; `resolve` makes a path comparable."""
+def _find(path: str, folder: str) -> str:
+    """Give the path inside a folder (or its own) that another one has, "" if it is not in there."""
+    return path if _within(path, folder) else ""
+
+
+def overlaps(
+    config: Config, resolve: Callable[[str], str], find: Callable[[str, str], str] = _find
+) -> Iterator[Overlap]:
+    """Find folders that contain each other; `resolve` makes a path comparable, `find` looks for one in another."""
     inboxes = list(enumerate(config.inboxes))
     for (_, one), (number, other) in combinations(inboxes, 2):
         if one.name == other.name:
             yield Overlap(
                 ("inbox", number, "name"), f'two inboxes are called "{one.name}": give each a name of its own.'
             )
-        if _touch(resolve(one.path), resolve(other.path)):
+        first, second = resolve(one.path), resolve(other.path)
+        if find(first, second) or find(second, first):
             yield Overlap(
                 ("inbox", number, "path"),
-                f'the inboxes "{one.name}" ({resolve(one.path)}) and "{other.name}" ({resolve(other.path)}) overlap: '
-                "a file would be taken twice.",
+                f'the inboxes "{one.name}" ({first}) and "{other.name}" ({second}) overlap: a file would be taken '
+                "twice.",
             )
     for number, inbox in inboxes:
         for key, path, who in _written(config):
-            if _touch(resolve(inbox.path), resolve(path)):
-                yield Overlap(key, _inside(inbox, resolve(inbox.path), who, resolve(path)))
+            sentence = _inside(inbox, resolve(inbox.path), who, resolve(path), find)
+            if sentence:
+                yield Overlap(key, sentence)
         for one_key, other_key in combinations(TARGETS, 2):
-            if resolve(getattr(inbox, one_key)) == resolve(getattr(inbox, other_key)):
+            first, second = resolve(getattr(inbox, one_key)), resolve(getattr(inbox, other_key))
+            if find(first, second) == second:
                 yield Overlap(
                     ("inbox", number, other_key),
                     f'the {one_key} and the {other_key} of the inbox "{inbox.name}" are the same folder '
-                    f"({resolve(getattr(inbox, one_key))}): give each its own.",
+                    f"({first}{'' if first == second else f' and {second}'}): give each its own.",
                 )
 
 
@@ -90,17 +143,17 @@ def _written(config: Config) -> Iterator[tuple[tuple[str | int, ...], str, str]]
         yield ("state", "spool"), config.state.spool, "the spool"
 
 
-def _inside(inbox: Inbox, inbox_path: str, who: str, path: str) -> str:
+def _inside(inbox: Inbox, inbox_path: str, who: str, path: str, find: Callable[[str, str], str]) -> str:
     watched = f'the inbox "{inbox.name}" ({inbox_path})'
-    if inbox_path == path:
+    seen = find(path, inbox_path)
+    if seen == inbox_path:
         return f"{who} ({path}) is the same folder as {watched}: what is written there would be taken as a drop."
-    if _within(path, inbox_path):
-        return f"{who} ({path}) lies inside {watched}: what is written there would be taken as a drop."
-    return f"{watched} lies inside {who} ({path}): drops would lie among what is written."
-
-
-def _touch(one: str, other: str) -> bool:
-    return _within(one, other) or _within(other, one)
+    if seen:
+        where = "" if seen == path else f", where it is mounted as {seen}"
+        return f"{who} ({path}) lies inside {watched}{where}: what is written there would be taken as a drop."
+    seen = find(inbox_path, path)
+    where = "" if seen == inbox_path else f", where it is mounted as {seen}"
+    return f"{watched} lies inside {who} ({path}){where}: drops would lie among what is written." if seen else ""
 
 
 def _within(path: str, folder: str) -> bool:

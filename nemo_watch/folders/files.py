@@ -118,17 +118,29 @@ def pour(source_fd: int, target_fd: int) -> str:
     return digest.hexdigest()
 
 
+def rename_exclusively(source: Spot, target: Spot) -> bool | None:
+    """Rename in one step without ever replacing: False if the target exists, None if the file system cannot do that.
+
+    Raises: OSError.
+    """
+    if _renameat2 is None:
+        return None
+    names = os.fsencode(source.name), os.fsencode(target.name)
+    if _renameat2(source.at, names[0], target.at, names[1], _RENAME_NOREPLACE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code == errno.EEXIST:
+        return False
+    if code in _NO_SUCH_FLAG:
+        return None
+    raise OSError(code, os.strerror(code), target.path)
+
+
 def rename_new(source: Spot, target: Spot) -> bool:
     """Rename without ever replacing; False if the target exists. Raises: OSError. Repeat: see `is_same`."""
-    if _renameat2 is not None:
-        names = os.fsencode(source.name), os.fsencode(target.name)
-        if _renameat2(source.at, names[0], target.at, names[1], _RENAME_NOREPLACE) == 0:
-            return True
-        code = ctypes.get_errno()
-        if code == errno.EEXIST:
-            return False
-        if code not in _NO_SUCH_FLAG:
-            raise OSError(code, os.strerror(code), target.path)
+    done = rename_exclusively(source, target)
+    if done is not None:
+        return done
     # NFS and many FUSE file systems do not know the flag; a hard link never replaces either.
     try:
         os.link(source.name, target.name, src_dir_fd=source.at, dst_dir_fd=target.at, follow_symlinks=False)

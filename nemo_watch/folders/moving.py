@@ -25,8 +25,10 @@ from nemo_watch.folders.files import (
     target_errors,
     write_whole,
 )
+from nemo_watch.folders.naming import is_crowded, naming
 from nemo_watch.folders.reading import hash_descriptor, stamp_of
 from nemo_watch.folders.targets import is_below, target_spot
+from nemo_watch.folders.temps import temp_name
 from nemo_watch.model import FileRef, FileStamp
 from nemo_watch.openbelow import folder_below
 
@@ -35,18 +37,19 @@ MoveResult = Literal["moved", "changed", "gone", "taken", "kept"]
 before a kill), "taken" (plan again), "kept" (nothing can be taken out: the inbox is mounted read-only)."""
 
 
-def move_original(inbox: str, ref: FileRef, root: str, target: str, job_id: str) -> MoveResult:
+def move_original(inbox: str, ref: FileRef, root: str, target: str, mark: str) -> MoveResult:
     """Move a user's file to its planned name below `root`, but only if it still is the one that was read.
 
     In one file system it is one rename, and a version that was saved in that very instant is put back. Across file
     systems: copied, proven, made durable, named; only then the source goes. A symbolic link is moved as a link.
-    Owner, mode and times stay; in a set-group-ID folder a copy takes that folder's group.
+    Owner, mode and times stay; in a set-group-ID folder a copy takes that folder's group. `mark` is of the plan that
+    was committed before: files under its temporary names are ours.
     Raises: FolderError. Repeat: safe.
     """
     with _place_of(inbox, ref) as source:
         if source is None:
             return "gone"
-        found = _look(source, ref.stamp, job_id)
+        found = _look(source, ref.stamp, mark)
         if isinstance(found, str):
             return found
         if not is_below(root, target):
@@ -55,21 +58,21 @@ def move_original(inbox: str, ref: FileRef, root: str, target: str, job_id: str)
             return "kept"
         with target_spot(root, target) as goal:
             if is_same(source, goal):
-                return _remove(source, ref.stamp, job_id)
+                return _remove(source, ref.stamp, mark)
             try:
-                if not rename_new(source, goal):
+                if not _rename_into(source, goal):
                     # The name may be taken by our own copy, from before a kill.
-                    return _across(source, goal, found, job_id)
+                    return _across(source, goal, found, mark)
             except OSError as error:
                 if error.errno == errno.ENOENT and source.stat() is None:
                     return "gone"
                 if error.errno != errno.EXDEV:
                     raise _whose_fault(error, source, goal) from error
-                return _across(source, goal, found, job_id)
+                return _across(source, goal, found, mark)
             return _see_what_moved(source, goal, ref.stamp)
 
 
-def delete_original(inbox: str, ref: FileRef, job_id: str) -> MoveResult:
+def delete_original(inbox: str, ref: FileRef, mark: str) -> MoveResult:
     """Delete a user's file because `originals = "delete"` asks for it, if it still is the one that was read.
 
     Raises: FolderError. Repeat: safe.
@@ -77,10 +80,10 @@ def delete_original(inbox: str, ref: FileRef, job_id: str) -> MoveResult:
     with _place_of(inbox, ref) as source:
         if source is None:
             return "gone"
-        found = _look(source, ref.stamp, job_id)
+        found = _look(source, ref.stamp, mark)
         if isinstance(found, str):
             return found
-        return _remove(source, ref.stamp, job_id) if _may_leave(source, found) else "kept"
+        return _remove(source, ref.stamp, mark) if _may_leave(source, found) else "kept"
 
 
 # ---------------------------------------------------------------- the source
@@ -102,10 +105,10 @@ def _place_of(inbox: str, ref: FileRef) -> Iterator[Spot | None]:
         yield Spot(at, name, path) if at >= 0 else None
 
 
-def _look(source: Spot, stamp: FileStamp, job_id: str) -> Literal["changed", "gone", "moved"] | os.stat_result:
+def _look(source: Spot, stamp: FileStamp, mark: str) -> Literal["changed", "gone", "moved"] | os.stat_result:
     """See that the file is the one that was read, on the opened file where it may be opened."""
     with inbox_errors(os.path.dirname(source.path)):
-        aside = _aside(source, job_id)
+        aside = _aside(source, mark)
         if aside.stat() is not None:
             # A kill came while it was being removed: that was decided, and its copy, if any, was whole.
             return _remove_aside(source, aside, stamp)
@@ -147,18 +150,19 @@ def _whose_fault(error: OSError, source: Spot, goal: Spot) -> FolderError:
         return said
 
 
-def _aside(source: Spot, job_id: str) -> Spot:
-    # One for each file of a job: the instruction must not be taken for the clip.
-    mark = hashlib.sha256(os.fsencode(source.name)).hexdigest()[:8]
-    return source.beside(f"{TEMP_PREFIX}{job_id}-{mark}.tmp")
+def _aside(source: Spot, mark: str) -> Spot:
+    # One for each file of a plan: the instruction must not be taken for the clip. Never mistaken for a copy that may
+    # be thrown away.
+    own = hashlib.sha256(os.fsencode(source.name)).hexdigest()[:8]
+    return source.beside(f"{TEMP_PREFIX}{mark}-{own}.tmp")
 
 
-def _remove(source: Spot, stamp: FileStamp, job_id: str) -> Literal["moved", "changed", "gone"]:
+def _remove(source: Spot, stamp: FileStamp, mark: str) -> Literal["moved", "changed", "gone"]:
     """Remove exactly the file that was read: by name alone a version saved a moment ago would go instead.
 
     So it is renamed aside, looked at once more, and only then unlinked. Repeat: `_look` finds what a kill left.
     """
-    aside = _aside(source, job_id)
+    aside = _aside(source, mark)
     with inbox_errors(os.path.dirname(source.path)):
         try:
             if not rename_new(source, aside):
@@ -183,6 +187,12 @@ def _remove_aside(source: Spot, aside: Spot, stamp: FileStamp) -> Literal["moved
 # ---------------------------------------------------------------- the two ways
 
 
+def _rename_into(source: Spot, goal: Spot) -> bool:
+    """Give a file its name in the target folder; False if that is taken, where case and Unicode form do not count."""
+    with naming(goal.at):
+        return not is_crowded(goal) and rename_new(source, goal)
+
+
 def _see_what_moved(source: Spot, goal: Spot, stamp: FileStamp) -> MoveResult:
     moved = goal.stat()
     if moved is not None and stamp_of(moved) != stamp:
@@ -198,7 +208,7 @@ def _see_what_moved(source: Spot, goal: Spot, stamp: FileStamp) -> MoveResult:
     return "moved"
 
 
-def _across(source: Spot, goal: Spot, found: os.stat_result, job_id: str) -> MoveResult:
+def _across(source: Spot, goal: Spot, found: os.stat_result, mark: str) -> MoveResult:
     """Copy, prove, name; then remove the source. Everything is durable before the source goes."""
     result: MoveResult
     if stat.S_ISLNK(found.st_mode):
@@ -211,16 +221,16 @@ def _across(source: Spot, goal: Spot, found: os.stat_result, job_id: str) -> Mov
         except FileNotFoundError:
             return "gone"
         try:
-            result = _copy_across(fd, goal, found, job_id)
+            result = _copy_across(fd, goal, found, mark)
         finally:
             os.close(fd)
-    return _remove(source, stamp_of(found), job_id) if result == "moved" else result
+    return _remove(source, stamp_of(found), mark) if result == "moved" else result
 
 
-def _copy_across(fd: int, goal: Spot, found: os.stat_result, job_id: str) -> Literal["moved", "taken", "changed"]:
+def _copy_across(fd: int, goal: Spot, found: os.stat_result, mark: str) -> Literal["moved", "taken", "changed"]:
     if stamp_of(os.fstat(fd)) != stamp_of(found):
         return "changed"
-    temp = goal.beside(f"{TEMP_PREFIX}{job_id}.tmp")
+    temp = goal.beside(temp_name(mark))
 
     def feed(copy_fd: int) -> str:
         sha256 = pour(fd, copy_fd)
@@ -233,13 +243,16 @@ def _copy_across(fd: int, goal: Spot, found: os.stat_result, job_id: str) -> Lit
                 return "taken"
             if is_same(temp, goal):
                 temp.unlink()
+        elif is_crowded(goal):
+            temp.unlink()
+            return "taken"
         else:
             # Nobody else may read it before it has its own mode.
             write_whole(temp, feed, mode=0o600)
             if stamp_of(os.fstat(fd)) != stamp_of(found):
                 temp.unlink()
                 return "changed"
-            if not rename_new(temp, goal):
+            if not _rename_into(temp, goal):
                 temp.unlink()
                 return "taken"
         goal.sync()
@@ -274,7 +287,10 @@ def _link_across(source: Spot, goal: Spot, found: os.stat_result) -> Literal["mo
         there = goal.stat()
         if there is None:
             try:
-                os.symlink(text, goal.name, dir_fd=goal.at)
+                with naming(goal.at):
+                    if is_crowded(goal):
+                        return "taken"
+                    os.symlink(text, goal.name, dir_fd=goal.at)
             except FileExistsError:
                 return "taken"
             with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 LONGEST_BYTES = 255
@@ -44,21 +45,56 @@ def free_name(stem: str, suffix: str, taken: Iterable[str]) -> str:
     return free_together([(stem, suffix)], taken)[0]
 
 
-def free_together(parts: Sequence[tuple[str, str]], taken: Iterable[str]) -> list[str]:
-    """Find names for (stem, suffix) pairs that are free together: with the same number, if any."""
+def free_together(parts: Sequence[tuple[str, str]], taken: Iterable[str], *, cut_alike: bool = True) -> list[str]:
+    """Find names for (stem, suffix) pairs that are free together: with the same number, if any.
+
+    Pairs that are the same get numbers that follow each other. No two names given are the same, either. `cut_alike`:
+    stems too long for the longest suffix are cut in all names, so that they stay a pair; else each only where it must.
+    """
     keys = {key(name) for name in taken}
     suffixes = [cut(suffix, _LONGEST_SUFFIX_BYTES) for _stem, suffix in parts]
     stems = [_unreserved(stem) for stem, _suffix in parts]
     number = 1
     while True:
-        mark = "" if number == 1 else f"-{number}"
-        longest = max(len(encode(mark + suffix)) for suffix in suffixes)
-        names = [
-            cut(stem, LONGEST_BYTES - longest) + mark + suffix for stem, suffix in zip(stems, suffixes, strict=True)
-        ]
-        if not any(key(name) in keys for name in names):
+        names = _numbered(stems, suffixes, number, cut_alike=cut_alike)
+        mine = {key(name) for name in names}
+        if len(mine) == len(names) and not mine & keys:
             return names
         number += 1
+
+
+def _numbered(stems: Sequence[str], suffixes: Sequence[str], number: int, *, cut_alike: bool) -> list[str]:
+    mark_bytes = len(_mark(number + max(Counter(zip(stems, suffixes, strict=True)).values()) - 1))
+    longest = max(len(encode(suffix)) for suffix in suffixes)
+    seen: Counter[str] = Counter()
+    names: list[str] = []
+    for stem, suffix in zip(stems, suffixes, strict=True):
+        suffix_bytes = longest if cut_alike else len(encode(suffix))
+        short = cut(stem, LONGEST_BYTES - mark_bytes - suffix_bytes)
+        same = key(short + suffix)
+        names.append(short + _mark(number + seen[same]) + suffix)
+        seen[same] += 1
+    return names
+
+
+def _mark(number: int) -> str:
+    return "" if number == 1 else f"-{number}"
+
+
+def folder_name(part: str) -> str:
+    """Make a folder's name fit for every system: not reserved, and not ending in what Windows cuts off."""
+    room_bytes = LONGEST_BYTES
+    while True:
+        name = _unreserved(cut(part, room_bytes))
+        name += "_" if name.endswith((".", " ")) else ""
+        if len(encode(name)) <= LONGEST_BYTES:
+            return name
+        room_bytes -= 1
+
+
+def folder_key(folder: str) -> str:
+    """Compute what two "/"-separated folders must share to be mirrored as one."""
+    return "/".join(key(folder_name(part)) for part in folder.split("/")) if folder else ""
 
 
 def _unreserved(stem: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nemo_watch.folders.files import target_errors
 from nemo_watch.folders.names import free_name, free_together, key, split, suffix_after
-from nemo_watch.folders.targets import target_folder
+from nemo_watch.folders.targets import mirrored_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,21 @@ def plan_name(root: str, folder: str, stem: str, suffix: str, *, also_taken: Seq
 
     Raises: FolderError. Effects: makes folders. Repeat: safe.
     """
-    name = free_name(stem, suffix, [*_names_in(root, folder), *also_taken])
-    return os.path.join(root, folder, name)
+    path, there = _mirrored(root, folder)
+    return os.path.join(path, free_name(stem, suffix, [*there, *also_taken]))
+
+
+def plan_names(
+    root: str, folder: str, parts: Sequence[tuple[str, str]], *, planned: Sequence[str] = (), cut_alike: bool = False
+) -> list[str]:
+    """Choose final paths for (stem, suffix) pairs that belong together: with the same number, if any.
+
+    `planned` are paths that others have chosen and may not have taken yet. Raises: FolderError. Effects: makes folders.
+    Repeat: safe.
+    """
+    path, there = _mirrored(root, folder)
+    there += [os.path.basename(other) for other in planned if os.path.dirname(other) == path]
+    return [os.path.join(path, name) for name in free_together(parts, there, cut_alike=cut_alike)]
 
 
 def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Plan]:
@@ -66,9 +79,9 @@ def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Pl
     targets: dict[str, str] = {}
     for folder, members in groups.items():
         if members:
-            names = free_together([(own, suffix) for _rel, own, suffix in members], _names_in(target_root, folder))
-            pairs = zip(members, names, strict=True)
-            targets |= {rel: os.path.join(target_root, folder, name) for (rel, _s, _t), name in pairs}
+            parts = [(own, suffix) for _rel, own, suffix in members]
+            paths = plan_names(target_root, folder, parts, cut_alike=True)
+            targets |= {rel: path for (rel, _s, _t), path in zip(members, paths, strict=True)}
     for rel in alone:
         folder, own_stem, suffix = split(rel)
         taken = [os.path.basename(target) for target in targets.values()]
@@ -76,6 +89,8 @@ def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Pl
     return [Plan(os.path.join(places.inbox, rel), targets[rel]) for rel in rels]
 
 
-def _names_in(root: str, folder: str) -> list[str]:
-    with target_folder(root, folder) as at, target_errors(os.path.join(root, folder)):
-        return os.listdir(at)
+def _mirrored(root: str, folder: str) -> tuple[str, list[str]]:
+    with mirrored_folder(root, folder) as (at, below):
+        path = os.path.join(root, below) if below else root
+        with target_errors(path):
+            return path, os.listdir(at)

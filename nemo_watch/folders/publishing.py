@@ -10,7 +10,6 @@ import hashlib
 import os
 
 from nemo_watch.folders.files import (
-    TEMP_PREFIX,
     Spot,
     is_same,
     pour,
@@ -19,17 +18,20 @@ from nemo_watch.folders.files import (
     write_all,
     write_whole,
 )
+from nemo_watch.folders.naming import is_crowded, naming
 from nemo_watch.folders.planning import Plan
 from nemo_watch.folders.reading import is_content
 from nemo_watch.folders.targets import is_below, target_spot
+from nemo_watch.folders.temps import temp_name
 
 
-def publish(root: str, plan: Plan, job_id: str) -> bool:
+def publish(root: str, plan: Plan, mark: str) -> bool:
     """Copy a file of ours to its final name below `root`: it appears there whole or not at all.
 
-    Returns False if the name was taken by another file since it was planned, or lies elsewhere since the config was
-    changed: plan again. A file that is already there with the planned content is ours, from before a kill. It gets
-    the rights that the umask gives. Raises: FolderError. Repeat: safe.
+    Returns False if the name was taken by another file since it was planned (one whose name differs by case or Unicode
+    form alone takes it, too), or lies elsewhere since the config was changed: plan again. A file that is already there
+    with the planned content is ours, from before a kill, and so is a temporary one with the plan's mark. It gets the
+    rights that the umask gives. Raises: FolderError. Repeat: safe.
     """
     if not is_below(root, plan.target):
         return is_content(plan.target, plan.sha256)
@@ -44,14 +46,17 @@ def publish(root: str, plan: Plan, job_id: str) -> bool:
         return plan.sha256
 
     with target_spot(root, plan.target) as target, target_errors(os.path.dirname(plan.target)):
-        temp = target.beside(f"{TEMP_PREFIX}{job_id}.tmp")
+        temp = target.beside(temp_name(mark))
         if target.stat() is not None:
             return _is_ours(target, temp, plan.sha256)
+        if is_crowded(target):
+            temp.unlink()
+            return False
         write_whole(temp, feed)
         return _give_name(temp, target)
 
 
-def write_new(root: str, target: str, content: bytes, job_id: str) -> bool:
+def write_new(root: str, target: str, content: bytes, mark: str) -> bool:
     """Write a small file of ours whole under a new name below `root`; the same content already there counts as written.
 
     Returns False if the name is taken by something else. Raises: FolderError. Repeat: safe.
@@ -65,7 +70,7 @@ def write_new(root: str, target: str, content: bytes, job_id: str) -> bool:
         return sha256
 
     with target_spot(root, target) as spot, target_errors(os.path.dirname(target)):
-        temp = spot.beside(f"{TEMP_PREFIX}{job_id}.tmp")
+        temp = spot.beside(temp_name(mark))
         if spot.stat() is not None:
             return _is_ours(spot, temp, sha256)
         write_whole(temp, feed)
@@ -82,7 +87,9 @@ def _is_ours(target: Spot, temp: Spot, sha256: str) -> bool:
 
 
 def _give_name(temp: Spot, target: Spot) -> bool:
-    if not rename_new(temp, target):
+    with naming(target.at):
+        is_named = not is_crowded(target) and rename_new(temp, target)
+    if not is_named:
         temp.unlink()
         return False
     target.sync()

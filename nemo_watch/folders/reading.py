@@ -11,13 +11,26 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from typing import Literal
 
-from nemo_watch.errors import MediaError
+from nemo_watch import mounts
+from nemo_watch.errors import FolderError, MediaError
 from nemo_watch.folderthreads import beat
 from nemo_watch.model import FileRef, FileStamp
 from nemo_watch.openbelow import folder_below, open_below
 
 CHUNK_BYTES = 1 << 20
+MOUNTINFO = "/proc/self/mountinfo"
+
+
+def is_mounted_read_only(path: str) -> bool:
+    """Tell whether a folder's file system is mounted read-only, by the kernel's list alone: the folder is not touched.
+
+    Raises: OSError.
+    """
+    with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
+        mount = mounts.mount_of(path, mounts.parse(file.read()))
+    return mount is not None and mount.read_only
 
 
 def last_part(rel: str) -> str:
@@ -44,6 +57,8 @@ def opened(root: str, ref: FileRef) -> Iterator[int]:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise MediaError("The file is a symbolic link.", code="symlink", hint="Drop the file itself.") from error
+        if error.errno == errno.ESTALE:
+            raise MediaError("The file was replaced on its share.", code="changed") from error
         raise MediaError(
             f"The file cannot be read: {error.strerror}.",
             code="unreadable",
@@ -58,15 +73,34 @@ def opened(root: str, ref: FileRef) -> Iterator[int]:
         os.close(fd)
 
 
-def is_unchanged(root: str, ref: FileRef) -> bool:
-    """Tell whether a dropped file is still the one that was judged whole."""
+def standing(root: str, ref: FileRef) -> Literal["same", "changed", "gone"]:
+    """Tell whether a dropped file is still the one that was judged whole.
+
+    Only where nothing lies there, or a link lies in the way, it is gone: a share that cannot be asked knows nothing.
+    Raises: FolderError with code "inbox_unavailable". Repeat: safe.
+    """
     folder, _, name = ref.rel.rpartition("/")
+    is_root_there = False
     try:
+        with folder_below(root, ""):
+            is_root_there = True
         with folder_below(root, folder) as at:
             found = os.stat(name, dir_fd=at, follow_symlinks=False)
-    except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and stamp_of(found) == ref.stamp
+    except OSError as error:
+        if is_root_there and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return "gone"
+        raise FolderError(
+            f"{ref.rel} in {root} cannot be looked at: {error.strerror}.",
+            code="inbox_unavailable",
+            hint="Look whether its share or disk is still there, and whether the daemon's user may read it; "
+            "it goes on by itself then.",
+        ) from error
+    return "same" if stat.S_ISREG(found.st_mode) and stamp_of(found) == ref.stamp else "changed"
+
+
+def is_unchanged(root: str, ref: FileRef) -> bool:
+    """Tell whether a dropped file is still the one that was judged whole. Raises: FolderError as `standing`."""
+    return standing(root, ref) == "same"
 
 
 def fingerprint(root: str, ref: FileRef) -> str:

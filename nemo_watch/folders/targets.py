@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from nemo_watch.errors import FolderError
 from nemo_watch.folders.files import Spot, sync_folder, target_errors
+from nemo_watch.folders.names import folder_name, free_name, key
+from nemo_watch.folders.naming import naming
 
 
 def is_below(root: str, path: str) -> bool:
@@ -28,6 +30,24 @@ def target_folder(root: str, folder: str) -> Iterator[int]:
     let him write with the daemon's rights where he has none.
     Raises: FolderError. Effects: makes folders, durably. Repeat: safe.
     """
+    with _walk(root, folder, mirrors=False) as (at, _names):
+        yield at
+
+
+@contextlib.contextmanager
+def mirrored_folder(root: str, folder: str) -> Iterator[tuple[int, str]]:
+    """Hold open what mirrors a folder of the inbox below `root`, and give its path below `root`.
+
+    Its names are fit for every system. Folders that cannot be told apart elsewhere, as only case or Unicode form
+    differs, are mirrored as one. Raises, Effects: as `target_folder`.
+    """
+    with _walk(root, folder, mirrors=True) as (at, names):
+        yield at, "/".join(names)
+
+
+@contextlib.contextmanager
+def _walk(root: str, folder: str, *, mirrors: bool) -> Iterator[tuple[int, list[str]]]:
+    names: list[str] = []
     with target_errors(root):
         os.makedirs(root, exist_ok=True)
         at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -35,12 +55,14 @@ def target_folder(root: str, folder: str) -> Iterator[int]:
         trusted = (0, os.geteuid(), os.fstat(at).st_uid)
         path = root
         for part in folder.split("/") if folder else ():
-            path = os.path.join(path, part)
-            with target_errors(path):
-                inner = _enter(at, part, path, trusted)
+            with target_errors(os.path.join(path, part)), naming(at) if mirrors else contextlib.nullcontext():
+                name = _mirror(at, part) if mirrors else part
+                path = os.path.join(path, name)
+                inner = _enter(at, name, path, trusted)
+            names.append(name)
             os.close(at)
             at = inner
-        yield at
+        yield at, names
     finally:
         os.close(at)
 
@@ -51,6 +73,31 @@ def target_spot(root: str, target: str) -> Iterator[Spot]:
     folder, name = os.path.split(os.path.relpath(target, root))
     with target_folder(root, folder) as at:
         yield Spot(at, name, target)
+
+
+def _mirror(at: int, part: str) -> str:
+    """Choose the name of a mirrored folder: the one that is there, or a free one if a file has its name."""
+    wanted = folder_name(part)
+    if _may_be_entered(at, wanted):
+        return wanted
+    number, names = 1, os.listdir(at)
+    while True:
+        name = wanted if number == 1 else free_name(f"{wanted}-{number}", "", ())
+        alike = sorted(other for other in names if key(other) == key(name))
+        if not alike:
+            return name
+        for other in alike:
+            if _may_be_entered(at, other):
+                return other
+        number += 1
+
+
+def _may_be_entered(at: int, name: str) -> bool:
+    try:
+        found = os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode)
 
 
 def _enter(at: int, part: str, path: str, trusted: tuple[int, ...]) -> int:

@@ -125,9 +125,19 @@ class Watcher:
         """When the watcher last turned, on its clock: proof of life, of one that waits for a hung inbox too."""
         return max(self._turned_s, self._threads.last_alive_s)
 
-    def waiting(self) -> list[Waiting]:
-        """List the files that may still become drops, and why they are not."""
-        return self._intake.waiting(self._clock())
+    def waiting(self, most: int | None = None) -> list[Waiting]:
+        """List the files that may still become drops (the first `most` of them), and why they are not."""
+        return self._intake.waiting(self._clock(), most)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many files may still become drops."""
+        return self._intake.waiting_count
+
+    @property
+    def changes(self) -> int:
+        """A number that grows whenever there is something else to be said of the files that wait."""
+        return self._intake.changes
 
     def why(self, rel: str) -> Waiting | None:
         """Say why a file of the inbox is not a job, None if it was never seen."""
@@ -163,6 +173,10 @@ class Watcher:
     def sidecar_of(self, rel: str) -> FileRef | None:
         """Find the own sidecar beside a clip as it is now."""
         return self._intake.sidecar_of(rel)
+
+    def seen_as(self, rel: str) -> FileStamp | None:
+        """Give the stamp that a file of the inbox was last seen with, None if it is not there."""
+        return self._intake.seen_as(rel)
 
     async def rescan(self) -> None:
         """List the whole inbox now and take it for the truth. Repeat: safe."""

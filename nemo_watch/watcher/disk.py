@@ -1,7 +1,8 @@
 """Looks at an inbox: listings and stamps. Blocking. Touches: files, reading only.
 
 Every answer that something is not there is given only if the inbox is still the same folder: below an unmounted share
-everything seems to be gone.
+everything seems to be gone. A folder inside that is marked as an outbox, rejects or archive is never looked into, even
+if it can be seen there only through a mount: its files would be taken, and paid, over and over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nemo_watch import mounts
+from nemo_watch.folders import marker
 from nemo_watch.model import FileKind, FileStamp
 
 Identity = tuple[int, int, int]
@@ -56,7 +58,8 @@ class Outline:
 class Scan:
     """The files of a tree by folder; `unread` are folders that could not be listed.
 
-    `outline` holds every folder that was entered; `same` are those that were not listed, as no name in them changed.
+    `outline` holds every folder that was entered; `same` are those that were not listed, as no name in them changed;
+    `targets` those that were found to be ones that are written to.
     """
 
     identity: Identity
@@ -64,6 +67,7 @@ class Scan:
     unread: list[str] = field(default_factory=list)
     outline: dict[str, Outline] = field(default_factory=dict)
     same: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -147,7 +151,7 @@ def scan(
     """
     result = Scan(identity_of(root))
     recent_ns = time.time_ns() - RECENT_NS
-    todo = [under]
+    todo = [] if _in_target(root, under, {}) else [under]
     while todo:
         folder = todo.pop()
         path = below(root, folder)
@@ -159,7 +163,10 @@ def scan(
                 result.outline[folder] = old
             else:
                 earlier = before.get(folder) if before is not None else None
-                listing, inner = _list_one(path, earlier)
+                listing, inner, is_marked = _list_one(path, earlier)
+                if folder and is_marked and marker.is_target(path):
+                    listing, inner = earlier if earlier == {} else {}, []
+                    result.targets.append(folder)
                 result.tree[folder] = listing
                 entered = tuple(name for name in inner if enters(f"{folder}/{name}" if folder else name))
                 result.outline[folder] = Outline(now, max(now[2:]) < recent_ns, entered)
@@ -186,14 +193,30 @@ def _signature(path: str, folder: str) -> Signature:
 def list_folder(root: str, folder: str, identity: Identity) -> Listing | None:
     """List the files of one folder; None if it is gone. Raises: OSError if that cannot be told."""
     try:
-        return _list_one(below(root, folder))[0]
+        return {} if _in_target(root, folder, {}) else _list_one(below(root, folder))[0]
     except GONE:
         _insist(root, identity)
         return None
 
 
-def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[str]]:
-    """List one folder; if nothing is other than `before`, that very object is given: polling is mostly that."""
+def _in_target(root: str, folder: str, known: dict[str, bool]) -> bool:
+    """Tell whether a folder below the inbox, or one on the way to it, is marked as one that is written to.
+
+    Raises: OSError. Effects: adds to `known` what was found.
+    """
+    if not folder:
+        return False
+    if folder not in known:
+        known[folder] = _in_target(root, folder.rpartition("/")[0], known) or marker.is_target(below(root, folder))
+    return known[folder]
+
+
+def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[str], bool]:
+    """List the files of one folder and its inner ones, and tell whether there is a marker in it.
+
+    If nothing is other than `before`, that very object is given: polling is mostly that.
+    """
+    is_marked = False
     known: Listing = before if before is not None else {}
     same: list[str] = []
     news: Listing = {}
@@ -214,6 +237,7 @@ def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[s
                         same.append(name)
                         continue
                 if name.startswith((".", "~")):
+                    is_marked = is_marked or name == marker.MARKER_NAME
                     continue
                 if item.is_dir(follow_symlinks=False):
                     folders.append(name)
@@ -223,8 +247,8 @@ def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[s
                 continue
             news[name] = (kind_of(seen), stamp_of(seen))
     if before is not None and not news and len(same) == len(before):
-        return before, folders
-    return {**{name: known[name] for name in same}, **news}, folders
+        return before, folders, is_marked
+    return {**{name: known[name] for name in same}, **news}, folders, is_marked
 
 
 def look_at(
@@ -236,9 +260,13 @@ def look_at(
     """
     looks: list[Look] = []
     blind: list[str] = []
+    targets: dict[str, bool] = {}
     for rel in rels:
         at_s = clock()
         try:
+            if _in_target(root, rel.rpartition("/")[0], targets):
+                looks.append(Look(rel, at_s))
+                continue
             found = os.lstat(below(root, rel))
         except GONE:
             looks.append(Look(rel, at_s))

@@ -26,6 +26,10 @@ SLOWEST_POLL = 6
 """... up to so many times `poll`, and never longer than `rescan` (both are judgements)."""
 FULL_EVERY = 10
 """Where events are trusted, a rescan lists only folders in which a name came or went, and each so many all of them."""
+NOT_ENTERED = (
+    "a nemo-watch puts results or originals there, as the marker .nemo-watch in it says: it is not watched. If none "
+    "does that any more, remove that file"
+)
 
 log = structlog.get_logger("nemo_watch.watcher")
 
@@ -80,6 +84,7 @@ class Guard:
         self._light_rescans = 0
         self._quiet_polls = 0
         self._outline: dict[str, disk.Outline] = {}
+        self._targets: set[str] = set()
         self._tree: dict[str, disk.Listing] = {}
         self._now = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -174,6 +179,10 @@ class Guard:
             return
         if found.unread:
             log.warning("inbox.unreadable_folders", path=self._root, folders=found.unread[:10])
+        for folder in found.targets:
+            if folder not in self._targets:
+                log.warning("inbox.target_inside", path=disk.below(self._root, folder), then=NOT_ENTERED)
+        self._targets.update(found.targets)
         self._remember(found)
         steps = self._intake.scan_in_steps(
             found.tree, started_s=started_s, unread=found.unread, same=found.same, comes_again=self.eyes is None

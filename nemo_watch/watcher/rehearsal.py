@@ -5,10 +5,13 @@ Blocking. Touches: the inbox, reading only.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from nemo_watch.intake import Decision, Intake
+from nemo_watch.intake.names import ancestors, is_within, join_rel, name_key, split_name, split_rel
 from nemo_watch.model import ANY_INODE, Drop, FileRef, FileStamp, Sighting, Waiting
 from nemo_watch.watcher import disk, inspecting
 
@@ -17,19 +20,21 @@ from nemo_watch.watcher import disk, inspecting
 class Rehearsal:
     """How it ended: every file that was listed, the drops in their order, and why the others are none.
 
-    `known` are files that the ledger knows as they are now, `unread` folders that could not be listed, `expected` is
-    how many files are drops by their names. `busy` are files that somebody has open for writing, `unsure` those whose
-    end was not read, as only the daemon takes the time for that.
+    `known` are files that the ledger knows as they are now, `unread` folders that could not be listed, `expected` the
+    files that are drops by their names, of all that was looked at. `after_s` is how long after its first look a daemon
+    would take each drop. `busy` are files that somebody has open for writing, `unsure` those whose end was not read, as
+    only the daemon takes the time for that.
     """
 
     files: list[FileRef] = field(default_factory=list)
     drops: dict[str, Drop] = field(default_factory=dict)
+    after_s: dict[str, float] = field(default_factory=dict)
     known: dict[str, FileStamp] = field(default_factory=dict)
     waits: dict[str, Waiting] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
-    expected: int = 0
+    expected: frozenset[str] = frozenset()
 
 
 def rehearse(
@@ -39,13 +44,36 @@ def rehearse(
     sniff: inspecting.Sniffer,
     assets_of: Callable[[bytes, str], Iterable[str]],
     known: Iterable[FileRef] = (),
+    about: str = "",
 ) -> Rehearsal:
     """Play through what the daemon would do with an inbox as it is now. `intake` must be new.
 
-    A file that changes while this looks is left as settling. Raises: OSError if the inbox cannot be listed.
-    Repeat: safe, with another intake.
+    `about` is the file or folder that is asked about, "" for the inbox: nothing else is told of, and only what has a
+    say in it is looked at, which lies in its folder and those above (what a sidecar names lies beside or below it).
+    A file that changes while this looks is left as settling. Raises: OSError if the inbox cannot be listed, or `about`
+    is not there. Repeat: safe, with another intake.
     """
-    return _Play(root, intake, sniff, assets_of).run({ref.rel: ref.stamp for ref in known})
+    return _Play(root, intake, sniff, assets_of, about).run({ref.rel: ref.stamp for ref in known})
+
+
+def _concerns(rel: str, about: str) -> bool:
+    """Tell whether a file in the folder of another file or above has a say in it, or in what a folder holds."""
+    if is_within(rel, about):
+        return True
+    folder, name = split_rel(rel)
+    asked_in, asked = split_rel(about)
+    if name_key(name).endswith(".toml"):
+        return True
+    if split_name(name_key(name))[0] == "_default":
+        return is_within(about, folder)
+    return folder == asked_in and bool(_bases(name) & _bases(asked))
+
+
+def _bases(name: str) -> set[str]:
+    """Fold a name, and what is left of it without one extension and without two: what pairs clips with their texts."""
+    key = name_key(name)
+    stem = split_name(key)[0]
+    return {key, stem, split_name(stem)[0]}
 
 
 class _Play:
@@ -55,8 +83,10 @@ class _Play:
         intake: Intake,
         sniff: inspecting.Sniffer,
         assets_of: Callable[[bytes, str], Iterable[str]],
+        about: str,
     ) -> None:
         self._root = root
+        self._about = about
         self._intake = intake
         self._inspector = inspecting.Inspector(root, sniff)
         self._assets_of = assets_of
@@ -70,15 +100,16 @@ class _Play:
         for rel, stamp in known.items():
             # Inode numbers may be others after a reboot: the file is known by its name, size and time.
             intake.known(rel, replace(stamp, inode=ANY_INODE))
-        found = disk.scan(self._root, "", lambda folder: not intake.names.folder_rule(folder))
+        found = self._scan()
         self._identity, result.unread = found.identity, found.unread
         for folder, listing in sorted(found.tree.items()):
             for name, (_kind, stamp) in sorted(listing.items()):
                 rel = f"{folder}/{name}" if folder else name
-                result.files.append(FileRef(rel, stamp))
                 self._first[rel] = stamp
+                if is_within(rel, self._about):
+                    result.files.append(FileRef(rel, stamp))
         intake.scanned(found.tree, started_s=0.0, unread=found.unread)
-        result.expected = intake.expected()
+        expected = intake.expected()
         for rel, stamp in known.items():
             seen = self._first.get(rel)
             if seen is not None and (seen.size_bytes, seen.mtime_ns) == (stamp.size_bytes, stamp.mtime_ns):
@@ -87,6 +118,7 @@ class _Play:
             decision = intake.decide(self._now_s)
             for drop in decision.drops:
                 result.drops[drop.clip.rel] = drop
+                result.after_s[drop.clip.rel] = self._now_s
                 intake.taken(drop.clip.rel, drop.clip.stamp)
             asked = self._answer(decision)
             if asked or decision.drops:
@@ -94,6 +126,7 @@ class _Play:
             if decision.next_check_s is None or intake.idle():  # what waits for somebody would wait for ever
                 break
             self._now_s = max(self._now_s, decision.next_check_s)
+        result.expected = frozenset(rel for rel in expected if not intake.namer(rel))
         for ref in result.files:
             if ref.rel not in result.drops:
                 said = intake.why(ref.rel, self._now_s)
@@ -115,6 +148,24 @@ class _Play:
         for folder in decision.listings:
             self._list(folder)
         return bool(decision.inspect or decision.read or decision.look or decision.listings)
+
+    def _scan(self) -> disk.Scan:
+        def enters(folder: str) -> bool:
+            return not self._intake.names.folder_rule(folder)
+
+        about = self._about
+        if not about:
+            return disk.scan(self._root, "", enters)
+        if stat.S_ISDIR(os.lstat(disk.below(self._root, about)).st_mode):
+            found = disk.scan(self._root, about, enters)
+        else:
+            found = disk.Scan(disk.identity_of(self._root))
+        for folder in ancestors(split_rel(about)[0]):
+            listing = disk.list_folder(self._root, folder, found.identity) or {}
+            found.tree[folder] = {
+                name: seen for name, seen in listing.items() if _concerns(join_rel(folder, name), about)
+            }
+        return found
 
     def _inspect(self, ref: FileRef) -> None:
         leases, blocks = self._file_system.leases, self._file_system.blocks

@@ -10,8 +10,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,41 +20,19 @@ from nemo_watch import policy
 from nemo_watch.daemon import Daemon
 from nemo_watch.model import Job
 from tests.media_fixtures import clip
-from tests.program import IMPATIENT, QUICK, Place, eventually, until
+from tests.mounting import Fuse, Mounts, mounting
+from tests.program import IMPATIENT, QUICK, Place, eventually
 
 FUSE_QUICK = replace(QUICK, polled_s=0.6, polls=2)
 HUNG_S = 1.5
 
 
-def mount(*args: str | Path) -> None:
-    """Mount something."""
-    subprocess.run(["mount", *map(str, args)], check=True, capture_output=True, timeout=20)
-
-
-def umount(path: Path, *options: str) -> None:
-    """Unmount it."""
-    subprocess.run(["umount", *options, str(path)], check=True, capture_output=True, timeout=20)
-
-
 @pytest.fixture(autouse=True)
-def _unmounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mounts]:
     """See that mounting is possible, look at held jobs often, and leave nothing mounted behind."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    probe = tmp_path / "probe"
-    probe.mkdir()
-    try:
-        mount("-t", "tmpfs", "none", probe)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"nothing can be mounted here: {error.stderr.decode().strip()}")
     monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
-    try:
-        yield
-    finally:
-        text = Path("/proc/self/mountinfo").read_text()
-        points = [line.split()[4] for line in text.splitlines() if line.split()[4].startswith(f"{tmp_path}/")]
-        for point in reversed(points):
-            umount(Path(point), "--lazy")
+    with mounting(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -102,22 +78,24 @@ def see_one_delivery(place: Place, paid: int = 1) -> None:
 # ---------------------------------------------------------------- folders that go away
 
 
-async def test_an_inbox_that_is_unmounted_while_files_wait(place: Place, source: Path, tmp_path: Path) -> None:
+async def test_an_inbox_that_is_unmounted_while_files_wait(
+    place: Place, source: Path, mounts: Mounts, tmp_path: Path
+) -> None:
     inbox, content = place.root / "inbox", tmp_path / "content"
     content.mkdir()
-    mount("--bind", content, inbox)
+    mounts.bind(content, inbox)
     place.drop("talk.mp4", source, "cut the pauses")
     place.drop("later.mp4", source)
     async with place.daemon() as daemon:
         watcher = daemon.watchers["videos"]
         await on_its_way(daemon)
-        umount(inbox, "--lazy")
+        mounts.unmount(inbox)
         await eventually(lambda: watcher.state.startswith("paused"), "the inbox pauses")
         held = await on_its_way(daemon, "held")
         assert held.reason == "inbox_unavailable"
         assert os.listdir(inbox) == []
         assert (place.files("rejects"), place.files("archive")) == ([], [])
-        mount("--bind", content, inbox)
+        mounts.bind(content, inbox)
         await eventually(lambda: watcher.state == "watching", "it is back")
         await eventually(lambda: place.files("inbox") == ["later.mp4"], "its job goes on to its end")
         place.drop("later.mp4", source, "add background music")
@@ -130,21 +108,21 @@ async def test_an_inbox_that_is_unmounted_while_files_wait(place: Place, source:
 
 @pytest.mark.parametrize("folder", ["outbox", "archive"])
 async def test_nothing_is_written_beneath_a_target_that_is_unmounted(
-    place: Place, source: Path, tmp_path: Path, folder: str
+    place: Place, source: Path, mounts: Mounts, tmp_path: Path, folder: str
 ) -> None:
     away, content = place.root / folder, tmp_path / "content"
     content.mkdir()
-    mount("--bind", content, away)
+    mounts.bind(content, away)
     async with place.daemon() as daemon:
         place.drop("talk.mp4", source, "cut the pauses")
         await on_its_way(daemon)
-        umount(away, "--lazy")
+        mounts.unmount(away)
         held = await on_its_way(daemon, "held")
         assert held.reason == "outbox_unavailable"
         assert str(away) in held.sentence
         assert os.listdir(away) == []
         assert place.files("inbox") == ["talk.mp4", "talk.txt"]
-        mount("--bind", content, away)
+        mounts.bind(content, away)
         await ended(daemon, place)
     see_one_delivery(place)
 
@@ -152,9 +130,9 @@ async def test_nothing_is_written_beneath_a_target_that_is_unmounted(
 # ---------------------------------------------------------------- disks that are full or read-only
 
 
-async def test_a_full_outbox_is_waited_for(place: Place, source: Path) -> None:
+async def test_a_full_outbox_is_waited_for(place: Place, source: Path, mounts: Mounts) -> None:
     outbox = place.root / "outbox"
-    mount("-t", "tmpfs", "-o", "size=1m", "none", outbox)
+    mounts.tmpfs(outbox, "size=1m")
     filler = outbox / "somebody's.bin"
     filler.write_bytes(bytes(900 << 10))
     seen: set[str] = set()
@@ -176,32 +154,32 @@ async def test_a_full_outbox_is_waited_for(place: Place, source: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["outbox", "archive"])
-async def test_a_target_that_is_read_only_for_a_while(place: Place, source: Path, folder: str) -> None:
-    mount("-t", "tmpfs", "none", place.root / folder)
+async def test_a_target_that_is_read_only_for_a_while(place: Place, source: Path, mounts: Mounts, folder: str) -> None:
+    mounts.tmpfs(place.root / folder)
     async with place.daemon() as daemon:
         place.drop("talk.mp4", source, "cut the pauses")
         await on_its_way(daemon)
-        mount("-o", "remount,ro", place.root / folder)
+        mounts.remount(place.root / folder, "ro")
         held = await on_its_way(daemon, "held")
         assert held.reason == "outbox_unavailable"
         assert str(place.root / folder) in held.sentence
         assert place.files("inbox") == ["talk.mp4", "talk.txt"]
-        mount("-o", "remount,rw", place.root / folder)
+        mounts.remount(place.root / folder, "rw")
         await ended(daemon, place)
     see_one_delivery(place)
 
 
-async def test_an_inbox_that_becomes_read_only_keeps_its_originals(place: Place, source: Path) -> None:
-    mount("-t", "tmpfs", "none", place.root / "inbox")
+async def test_an_inbox_that_becomes_read_only_keeps_its_originals(place: Place, source: Path, mounts: Mounts) -> None:
+    mounts.tmpfs(place.root / "inbox")
     place.drop("talk.mp4", source, "cut the pauses")
     async with place.daemon() as daemon:
         await on_its_way(daemon)
-        mount("-o", "remount,ro", place.root / "inbox")
+        mounts.remount(place.root / "inbox", "ro")
         await on_its_way(daemon, "delivered")
     assert place.files("inbox") == ["talk.mp4", "talk.txt"]
     # The ledger remembers it, writable or not.
-    for option in ("remount,ro", "remount,rw"):
-        mount("-o", option, place.root / "inbox")
+    for option in ("ro", "rw"):
+        mounts.remount(place.root / "inbox", option)
         outcome = await place.work_off()
         assert (outcome.delivered, outcome.rejected) == (0, 0)
     assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
@@ -210,57 +188,68 @@ async def test_an_inbox_that_becomes_read_only_keeps_its_originals(place: Place,
         assert len(records.turns()) == 1
 
 
+async def test_a_library_that_is_mounted_anew_is_not_hashed_again(
+    place: Place, source: Path, mounts: Mounts, tmp_path: Path
+) -> None:
+    place.inbox_extra += '\ninstruction = "cut the pauses"'
+    place.write_config()
+    inbox, library = place.root / "inbox", tmp_path / "talk.mp4"
+    shutil.copy2(source, library)
+    inodes = set()
+    for turn in range(2):
+        # The same library on a file system of other inode numbers, as some network mounts have after a reboot.
+        mounts.tmpfs(inbox)
+        for number in range(turn):
+            (inbox / f".{number}").write_text("takes an inode")
+        shutil.copy2(library, inbox / "talk.mp4")
+        inodes.add((inbox / "talk.mp4").stat().st_ino)
+        mounts.remount(inbox, "ro")
+        outcome = await place.work_off()
+        assert (outcome.delivered, outcome.rejected, outcome.waiting) == (1 - turn, 0, 0)
+        assert "talk.mp4" in place.files("inbox")
+        mounts.unmount(inbox)
+    assert len(inodes) == 2
+    assert place.files("archive") == []
+    assert "read-only" in "".join(place.report("talk.report.toml")["notes"])
+    with place.records() as records:
+        assert len(records.turns()) == 1
+
+
+def test_check_takes_a_read_only_inbox_for_what_it_is(place: Place, mounts: Mounts) -> None:
+    mounts.tmpfs(place.root / "inbox", "ro")
+    told = place.run("check", "--json")
+    assert told.returncode == 0, told.stdout
+    found = {finding["what"]: finding for finding in json.loads(told.stdout)}
+    assert found["videos: inbox"]["level"] == found["videos: whose inbox"]["level"] == "note"
+    assert "on tmpfs, watched by native events" in found["videos: inbox"]["found"]
+    assert "mounted read-only" in found["videos: inbox"]["found"]
+    mounts.tmpfs(place.root / "archive", "ro")
+    told = place.run("check")
+    assert told.returncode == 1
+    assert f"{place.root / 'archive'}: Read-only file system" in told.stdout
+
+
 # ---------------------------------------------------------------- mounts that hang
 
 
-class Fuse:
-    """A folder mounted through a program in user space, which can stop answering."""
-
-    def __init__(self, content: Path, point: Path) -> None:
-        self.content, self.point = content, point
-        content.mkdir(exist_ok=True)
-        self.child = subprocess.Popen(["bindfs", "-f", str(content), str(point)], stderr=subprocess.DEVNULL)
-        until(lambda: str(point) in Path("/proc/self/mountinfo").read_text(), "bindfs is mounted", within_s=20)
-
-    def stop(self) -> None:
-        """From now on whoever touches the folder waits."""
-        self.child.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self.child.send_signal(signal.SIGCONT)
-
-    def end(self) -> None:
-        self.go_on()
-        with contextlib.suppress(subprocess.CalledProcessError):
-            umount(self.point, "--lazy")
-        self.child.terminate()
-        self.child.wait(20)
-
-
 @pytest.fixture
-def fuse(tmp_path: Path) -> Iterator[Callable[[Path], Fuse]]:
+def fuse(mounts: Mounts, tmp_path: Path) -> Callable[[Path], Fuse]:
     """Mount folders through bindfs."""
-    if shutil.which("bindfs") is None or not os.path.exists("/dev/fuse"):
-        pytest.skip("needs bindfs and /dev/fuse")
-    made: list[Fuse] = []
+    return lambda point: mounts.fuse(tmp_path / f"behind-{len(mounts.fuses)}", point)
 
-    def make(point: Path) -> Fuse:
-        made.append(Fuse(tmp_path / f"behind-{len(made)}", point))
-        return made[-1]
 
-    try:
-        yield make
-    finally:
-        for one in made:
-            one.end()
+def with_another(place: Place) -> Place:
+    """Give the place a second inbox, on folders of its own that never hang."""
+    other = Place(place.root / "other")
+    place.inbox_extra += f"\npoll = '0.5s'\n[[inbox]]\nname = 'other'\npath = '{other.root / 'inbox'}'"
+    place.write_config()
+    return other
 
 
 @contextlib.asynccontextmanager
 async def two_inboxes(place: Place) -> AsyncIterator[tuple[Daemon, Place]]:
     """Run the daemon with a second inbox, on folders of its own that never hang."""
-    other = Place(place.root / "other")
-    place.inbox_extra += f"\npoll = '0.5s'\n[[inbox]]\nname = 'other'\npath = '{other.root / 'inbox'}'"
-    place.write_config()
+    other = with_another(place)
     patience = replace(IMPATIENT, folder_s=HUNG_S)
     async with place.daemon(settle=FUSE_QUICK, patience=patience) as daemon:
         yield daemon, other
@@ -300,25 +289,47 @@ async def test_an_inbox_that_hangs_stops_no_other(place: Place, source: Path, fu
 
 
 @pytest.mark.fuse
-async def test_an_outbox_that_hangs_stops_no_other(place: Place, source: Path, fuse: Callable[[Path], Fuse]) -> None:
+async def test_an_outbox_that_hangs_holds_its_jobs_and_no_others(
+    place: Place, source: Path, fuse: Callable[[Path], Fuse]
+) -> None:
     hanging = fuse(place.root / "outbox")
     async with two_inboxes(place) as (daemon, other):
-        place.drop("talk.mp4", source, "cut the pauses")
-        job = await on_its_way(daemon)
         hanging.stop()
+        for number in range(5):  # more than there are workers
+            tail = b"\0\0\0\x0cfree" + bytes([number] * 4)
+            place.drop(f"talk{number}.mp4", source.read_bytes() + tail, "cut the pauses")
 
         async def held() -> bool:
-            found = await daemon.ledger.job(job.job_id)
-            return found is not None and (found.state, found.reason) == ("held", "folder_hung")
+            jobs = await daemon.ledger.jobs()
+            return len(jobs) == 5 and all((job.state, job.reason) == ("held", "folder_hung") for job in jobs)
 
-        await eventually(held, "its job is held")
+        await eventually(held, "every job is held, none stuck")
+        (job, *_rest) = await daemon.ledger.jobs()
+        assert str(place.root / "outbox") in job.sentence
         assert "folder_hung" in await see_the_rest_going_on(place, other, source)
         assert daemon.watchers["videos"].state == "watching"
         hanging.go_on()
-        await eventually(lambda: "talk.txt" in place.files("archive"), "its job goes on to its end")
-    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+        await eventually(lambda: len(place.files("outbox")) == 10, "all are delivered")
+        await eventually(lambda: not place.files("inbox"), "and archived")
     with place.records() as records:
-        assert len(records.turns()) == 2
+        assert len(records.turns()) == 6
+
+
+@pytest.mark.fuse
+def test_a_daemon_starts_and_stops_beside_a_hung_inbox(
+    place: Place, source: Path, fuse: Callable[[Path], Fuse]
+) -> None:
+    other = with_another(place)
+    fuse(place.root / "inbox").stop()
+    with place.process() as running:
+        running.wait_for(lambda: running.said("daemon.ready"), "it starts all the same")
+        running.drop_when_ready(other, source, "add background music")
+        running.wait_for(lambda: "talk.mp4" in other.files("outbox"), "the other inbox goes on")
+        assert f"{place.root / 'inbox'} does not answer" in place.run("check").stdout
+        assert "talk.mp4" in place.run("status").stdout
+        assert "Traceback" not in place.run("why", str(place.root / "inbox" / "talk.mp4")).stderr
+        assert running.stop() == 0
+        assert "Traceback" not in running.log()
 
 
 @pytest.mark.fuse

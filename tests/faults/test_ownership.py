@@ -1,28 +1,19 @@
-"""Two daemons never work on one inbox, and a folder that is away or hangs is waited for."""
+"""Whose a folder is and which one it is: two daemons never work on one inbox, and no result is ever taken as a drop."""
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nemo_watch.folders.presence import MARKER_NAME
+from nemo_watch import policy
+from nemo_watch.folders.marker import MARKER_NAME
 from tests.media_fixtures import clip
-from tests.program import IMPATIENT, QUICK, Place, eventually
-
-FOLDER_S = 2.0
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-needs_bindfs = pytest.mark.skipif(
-    os.geteuid() != 0 or not os.path.exists("/dev/fuse") or shutil.which("bindfs") is None,
-    reason="a FUSE mount needs root, /dev/fuse and bindfs",
-)
+from tests.mounting import Mounts, mounting
+from tests.program import Place, eventually
 
 
 @pytest.fixture
@@ -30,16 +21,30 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(clip(tmp_path_factory, "pauses.mp4"))
 
 
+@pytest.fixture
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mounts]:
+    monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
+    with mounting(tmp_path) as made:
+        yield made
+
+
+def named(root: Path) -> str:
+    """Name the folders that are written to: the inbox may be a mount."""
+    return "\n".join(f"{key} = '{root / key}'" for key in ("outbox", "rejects", "archive"))
+
+
+# ---------------------------------------------------------------- two daemons
+
+
 async def test_the_second_daemon_refuses_the_inbox_until_a_person_adopts_it(tmp_path: Path, talk: Path) -> None:
     first = Place(tmp_path / "first")
     second = Place(tmp_path / "second")
-    targets = "\n".join(f"{key} = '{first.root / key}'" for key in ("outbox", "rejects", "archive"))
     # The second one's own inbox goes on, whatever becomes of the shared one.
-    second.inbox_extra = f"[[inbox]]\nname = 'shared'\npath = '{first.root / 'inbox'}'\n{targets}\n"
+    second.inbox_extra = f"[[inbox]]\nname = 'shared'\npath = '{first.root / 'inbox'}'\n{named(first.root)}\n"
     second.write_config()
+    marker = first.root / "inbox" / MARKER_NAME
     async with first.daemon() as one:
         await eventually(lambda: one.watchers["videos"].state == "watching", "the first one watches")
-        marker = first.root / "inbox" / MARKER_NAME
         assert str(first.state) in marker.read_text()
         async with second.daemon() as two:
             shared = two.watchers["shared"]
@@ -51,221 +56,178 @@ async def test_the_second_daemon_refuses_the_inbox_until_a_person_adopts_it(tmp_
             told = second.run("check")
             assert told.returncode == 1
             assert str(first.state) in told.stdout
-            adopted = second.run("check", "--adopt")
-            assert "is ours now; it belonged to" in adopted.stdout, adopted.stdout
-            assert str(second.state) in marker.read_text()
-            await eventually(lambda: shared.state == "watching", "the second one takes it over")
+            stolen = second.run("check", "--adopt")
+            assert stolen.returncode == 1
+            assert "is running at this moment" in stolen.stdout
+            assert str(first.state) in marker.read_text()
+    async with second.daemon() as two:
+        shared = two.watchers["shared"]
+        await eventually(lambda: shared.state.startswith("paused"), "the second one still refuses it")
+        adopted = second.run("check", "--adopt")
+        assert adopted.returncode == 0, adopted.stdout
+        assert "is ours now; it was marked as an inbox" in adopted.stdout
+        assert str(second.state) in marker.read_text()
+        await eventually(lambda: shared.state == "watching", "the second one takes it over")
+        async with first.daemon() as one:
             await eventually(lambda: one.watchers["videos"].state.startswith("paused"), "the first one lets go")
             assert str(second.state) in one.watchers["videos"].state
             assert second.run("check").returncode == 0
             first.drop("talk.mp4", talk, "cut the pauses")
             await eventually(lambda: "talk.mp4" in first.files("outbox"), "delivered by the second one")
-        assert await one.ledger.jobs() == []
+            assert await one.ledger.jobs() == []
 
 
-def test_adopting_before_the_first_start_makes_the_ledger(tmp_path: Path) -> None:
+def test_a_folder_is_not_adopted_in_the_name_of_nobody(tmp_path: Path) -> None:
     first, second = Place(tmp_path / "first"), Place(tmp_path / "second")
     assert first.run("run", "--once").returncode == 0
-    targets = "\n".join(f"{key} = '{first.root / key}'" for key in ("outbox", "rejects", "archive"))
     second.config_path.write_text(
         f"[backend]\nurl = 'sandbox'\n[state]\npath = '{second.state}'\n"
-        f"[[inbox]]\nname = 'shared'\npath = '{first.root / 'inbox'}'\n{targets}\n"
+        f"[[inbox]]\nname = 'shared'\npath = '{first.root / 'inbox'}'\n{named(first.root)}\n"
     )
     assert second.run("check").returncode == 1
-    assert not second.state.exists() or not (second.state / "ledger.db").exists()
+    told = second.run("check", "--adopt")
+    assert told.returncode == 1
+    assert f"There is no ledger at {second.state / 'ledger.db'}" in told.stderr
+    assert "Start the daemon once" in told.stderr
+    assert not second.state.exists()
+    assert str(first.state) in (first.root / "inbox" / MARKER_NAME).read_text()
+    # As it says: started once it refuses the inbox, then it can be taken over.
+    assert second.run("run", "--once").returncode == 75
     assert second.run("check", "--adopt").returncode == 0
     assert second.run("run", "--once").returncode == 0
     assert first.run("run", "--once").returncode == 75
 
 
-# ---------------------------------------------------------------- folders that are away
+# ---------------------------------------------------------------- folders in each other, by mounts
 
 
-@contextmanager
-def tmpfs(place: Path) -> Iterator[None]:
-    """A file system of its own, seen at `place` through a bind mount that can go and come."""
-    behind = place.parent / f"{place.name}-behind"
-    behind.mkdir()
-    mount_tmpfs(behind)
-    try:
-        bind(behind, place)
-        yield
-    finally:
-        while os.path.ismount(place):
-            unmount(place)
-        unmount(behind)
+@pytest.mark.parametrize(
+    ("key", "inner", "says"),
+    [
+        ("outbox", "out", "lies inside the inbox"),
+        ("archive", "deep/archive", "lies inside the inbox"),
+        ("rejects", ".", "is the same folder as the inbox"),
+        ("outbox", "..", "lies inside the outbox"),
+    ],
+)
+def test_a_folder_that_lies_in_the_inbox_by_a_mount_is_refused(
+    tmp_path: Path, mounts: Mounts, key: str, inner: str, says: str
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra=named(tmp_path / "place"))
+    data = tmp_path / "volumes" / "data"
+    (data / inner).resolve().mkdir(parents=True, exist_ok=True)
+    data.mkdir(exist_ok=True)
+    mounts.bind(data, place.root / "inbox")
+    mounts.bind((data / inner).resolve(), place.root / key)
+    for command in (("run", "--once"), ("check",), ("check", "--adopt")):
+        told = place.run(*command)
+        said = told.stdout + told.stderr
+        assert told.returncode == 78, said
+        assert says in said
+        assert str(place.root / key) in said
+        assert str(place.root / "inbox") in said
+    assert not place.state.exists()
+    assert MARKER_NAME not in os.listdir(data)
 
 
-def bind(source: Path, place: Path) -> None:
-    subprocess.run(["mount", "--bind", str(source), str(place)], check=True)
-
-
-def unmount(place: Path) -> None:
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def mount_tmpfs(place: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "nemo-watch-test", str(place)], check=True)
-
-
-def make_read_only(place: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-
-
-@needs_root
-async def test_an_inbox_that_is_unmounted_and_mounted_again_loses_nothing(tmp_path: Path, talk: Path) -> None:
-    named = "\n".join(f"{key} = '{tmp_path / 'place' / key}'" for key in ("outbox", "rejects", "archive"))
-    place = Place(tmp_path / "place", inbox_extra=named)
-    inbox = place.root / "inbox"
-    with tmpfs(inbox):
-        async with place.daemon() as daemon:
-            await eventually(lambda: daemon.watchers["videos"].state == "watching", "watching")
-            place.drop("waits.mp4", talk)
-            await eventually(lambda: daemon.watchers["videos"].waiting(), "it waits for its instruction")
-            place.drop("talk.mp4", talk, "cut the pauses")
-            unmount(inbox)
-            await eventually(lambda: daemon.watchers["videos"].state.startswith("paused"), "paused")
-            assert "mounted?" in daemon.watchers["videos"].state
-            assert os.listdir(inbox) == []
-            assert [wait.rel for wait in daemon.watchers["videos"].waiting()][-1:] == ["waits.mp4"]
-            bind(tmp_path / "place" / "inbox-behind", inbox)
-            await eventually(lambda: "talk.mp4" in place.files("outbox"), "it goes on")
-            (inbox / "waits.txt").write_text("add background music")
-            await eventually(lambda: "waits.mp4" in place.files("outbox"), "the other one, too")
-            await eventually(lambda: not place.files("inbox"), "both are archived")
-    assert place.files("rejects") == []
-
-
-@needs_root
-async def test_a_remounted_library_is_not_hashed_again(tmp_path: Path, talk: Path) -> None:
-    named = "\n".join(f"{key} = '{tmp_path / 'place' / key}'" for key in ("outbox", "rejects", "archive"))
-    place = Place(tmp_path / "place", inbox_extra=f'{named}\ninstruction = "cut the pauses"')
-    inbox, source = place.root / "inbox", tmp_path / "library"
-    source.mkdir()
-    shutil.copy2(talk, source / "talk.mp4")
-    inodes = set()
-    for turn in range(2):
-        # The same library on a file system of other inode numbers, as some network mounts have after a reboot.
-        mount_tmpfs(inbox)
-        try:
-            for number in range(turn):
-                (inbox / f".{number}").write_text("takes an inode")
-            shutil.copy2(source / "talk.mp4", inbox / "talk.mp4")
-            inodes.add((inbox / "talk.mp4").stat().st_ino)
-            make_read_only(inbox)
-            outcome = await place.work_off()
-            assert (outcome.delivered, outcome.rejected, outcome.waiting) == (1 - turn, 0, 0)
-            assert place.files("inbox") == ["talk.mp4", *(f".{number}" for number in range(turn))][::-1]
-        finally:
-            unmount(inbox)
-    assert len(inodes) == 2
-    assert place.files("archive") == []
-    assert "read-only" in "".join(place.report("talk.report.toml")["notes"])
-    with place.records() as records:
-        assert len(records.turns()) == 1
-
-
-# ---------------------------------------------------------------- folders that hang
-
-
-@contextmanager
-def bindfs(source: Path, place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A FUSE mount whose program can be stopped, and then answers nobody."""
-    child = subprocess.Popen(["bindfs", "-f", str(source), str(place)])
-    try:
-        deadline = 600
-        while not os.path.ismount(place) and deadline:
-            deadline -= 1
-            assert child.poll() is None
-            subprocess.run(["sleep", "0.05"], check=True)
-        yield child
-    finally:
-        child.send_signal(signal.SIGCONT)
-        unmount(place)
-        child.terminate()
-        child.wait(30)
-
-
-def with_a_second_inbox(tmp_path: Path) -> Place:
-    place = Place(tmp_path / "place")
-    other = place.root / "other"
-    for key in ("inbox", "outbox", "rejects", "archive"):
-        (other / key).mkdir(parents=True)
-    named = "\n".join(f"{key} = '{place.root / key}'" for key in ("outbox", "rejects", "archive"))
-    place.inbox_extra = f"{named}\n[[inbox]]\nname = 'other'\npath = '{other / 'inbox'}'\n"
+def test_overlapping_inboxes_and_targets_are_seen_through_mounts(tmp_path: Path, mounts: Mounts) -> None:
+    place = Place(tmp_path / "place", inbox_extra=named(tmp_path / "place"))
+    more = tmp_path / "more"
+    for name in ("inbox", "outbox", "rejects", "archive"):
+        (more / name).mkdir(parents=True)
+    (place.root / "inbox" / "sub").mkdir()
+    mounts.bind(place.root / "inbox" / "sub", more / "inbox")
+    mounts.bind(place.root / "outbox", place.root / "archive")
+    # What is mounted inside an inbox is a part of it, too.
+    (place.root / "inbox" / "usb").mkdir()
+    mounts.bind(more / "rejects", place.root / "inbox" / "usb")
+    place.inbox_extra += f"\n[[inbox]]\nname = 'more'\npath = '{more / 'inbox'}'\n{named(more)}"
     place.write_config()
-    return place
+    told = place.run("check", "--json")
+    assert told.returncode == 78
+    problems = [finding["found"] for finding in json.loads(told.stdout) if finding["what"] == "layout"]
+    assert len(problems) == 3, problems
+    assert "overlap: a file would be taken twice" in problems[0]
+    assert f"({more / 'rejects'}) lies inside" in problems[1]
+    assert f"where it is mounted as {place.root / 'inbox' / 'usb'}" in problems[1]
+    assert "the outbox and the archive" in problems[2]
 
 
-def drop_in_the_other(place: Place, talk: Path) -> None:
-    """Drop a clip by ways that do not lead through the folder that hangs."""
-    inbox = place.root / "other" / "inbox"
-    (inbox / "fine.txt").write_text("add background music")
-    shutil.copy(talk, inbox / ".fine.mp4.tmp")
-    (inbox / ".fine.mp4.tmp").rename(inbox / "fine.mp4")
+def test_folders_beside_each_other_on_one_volume_are_fine(tmp_path: Path, mounts: Mounts) -> None:
+    place = Place(tmp_path / "place", inbox_extra=named(tmp_path / "place"))
+    for name in ("inbox", "inbox-out", "rejects", "archive"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    mounts.bind(tmp_path / "data" / "inbox", place.root / "inbox")
+    mounts.bind(tmp_path / "data" / "inbox-out", place.root / "outbox")
+    told = place.run("check")
+    assert told.returncode == 0, told.stdout
 
 
-@needs_bindfs
-@pytest.mark.fuse
-async def test_a_hung_outbox_holds_its_jobs_and_no_others(tmp_path: Path, talk: Path) -> None:
-    place = with_a_second_inbox(tmp_path)
-    (tmp_path / "nas").mkdir()
-    with bindfs(tmp_path / "nas", place.root / "outbox") as fuse:
-        async with place.daemon(patience=replace(IMPATIENT, folder_s=FOLDER_S)) as daemon:
-            fuse.send_signal(signal.SIGSTOP)
-            for number in range(5):  # more than there are workers
-                place.drop(
-                    f"talk{number}.mp4", talk.read_bytes() + b"\0\0\0\x0cfree" + bytes([number] * 4), "cut the pauses"
-                )
-
-            async def all_held() -> bool:
-                jobs = await daemon.ledger.jobs()
-                return len(jobs) == 5 and all((job.state, job.reason) == ("held", "folder_hung") for job in jobs)
-
-            await eventually(all_held, "every job is held, none stuck")
-            (job, *_rest) = await daemon.ledger.jobs()
-            assert str(place.root / "outbox") in job.sentence
-            drop_in_the_other(place, talk)
-            await eventually(lambda: (place.root / "other/outbox/fine.mp4").exists(), "the other inbox goes on")
-            fuse.send_signal(signal.SIGCONT)
-            await eventually(lambda: len(place.files("outbox")) == 10, "all are delivered")
-            await eventually(lambda: not place.files("inbox"), "and archived")
+async def test_an_outbox_that_comes_into_the_inbox_later_is_not_watched(
+    tmp_path: Path, talk: Path, mounts: Mounts
+) -> None:
+    """The layout was right at the start; then somebody mounts the outbox inside the inbox as well."""
+    place = Place(tmp_path / "place", inbox_extra='rescan = "1s"\ninstruction = "cut the pauses"')
+    inside = place.root / "inbox" / "results"
+    inside.mkdir()
+    async with place.daemon() as daemon:
+        await eventually(lambda: daemon.watchers["videos"].state == "watching", "it watches")
+        mounts.bind(place.root / "outbox", inside)
+        for name in ("one.mp4", "two.mp4"):
+            place.drop(name, talk.read_bytes() + b"\0\0\0\x0cfree" + name.encode()[:4])
+        await eventually(lambda: {"one.mp4", "two.mp4"} <= set(place.files("outbox")), "both are delivered")
+        await eventually(lambda: not (place.root / "inbox" / "two.mp4").exists(), "and archived")
+        await daemon.watchers["videos"].rescan()
+        place.drop("three.mp4", talk.read_bytes() + b"\0\0\0\x0cfreemore")
+        await eventually(lambda: "three.mp4" in place.files("archive"), "and another one")
+        assert not [wait.rel for wait in daemon.watchers["videos"].waiting() if wait.rel.startswith("results/")]
+        assert len(await daemon.ledger.jobs()) == 3
     with place.records() as records:
-        assert len(records.turns()) == 6
+        assert len(records.turns()) == 3
 
 
-@needs_bindfs
-@pytest.mark.fuse
-async def test_a_hung_inbox_pauses_alone_and_comes_back(tmp_path: Path, talk: Path) -> None:
-    place = with_a_second_inbox(tmp_path)
-    (tmp_path / "nas").mkdir()
-    with bindfs(tmp_path / "nas", place.root / "inbox") as fuse:
-        settle, patience = replace(QUICK, polled_s=1.0), replace(IMPATIENT, folder_s=FOLDER_S)
-        async with place.daemon(settle=settle, patience=patience) as daemon:
-            await eventually(lambda: daemon.watchers["videos"].state == "watching", "watching")
-            fuse.send_signal(signal.SIGSTOP)
-            await eventually(lambda: daemon.watchers["videos"].state.startswith("hung"), "hung")
-            drop_in_the_other(place, talk)
-            await eventually(lambda: (place.root / "other/outbox/fine.mp4").exists(), "the other inbox goes on")
-            fuse.send_signal(signal.SIGCONT)
-            place.drop("talk.mp4", talk, "add background music")
-            await eventually(lambda: "talk.mp4" in place.files("outbox"), "it comes back")
+# ---------------------------------------------------------------- folders in each other's place
 
 
-@needs_bindfs
-@pytest.mark.fuse
-def test_a_daemon_starts_and_stops_beside_a_hung_inbox(tmp_path: Path, talk: Path) -> None:
-    place = with_a_second_inbox(tmp_path)
-    (tmp_path / "nas").mkdir()
-    with bindfs(tmp_path / "nas", place.root / "inbox") as fuse:
-        fuse.send_signal(signal.SIGSTOP)
-        with place.process() as running:
-            running.wait_for(lambda: running.said("daemon.ready"), "it starts all the same")
-            drop_in_the_other(place, talk)
-            running.wait_for(lambda: (place.root / "other/outbox/fine.mp4").exists(), "the other inbox goes on")
-            checked = place.run("check")
-            assert f"{place.root / 'inbox'} does not answer" in checked.stdout
-            assert "fine.mp4" in place.run("status").stdout
-            place.run("why", str(place.root / "inbox" / "talk.mp4"))
-            assert running.stop() == 0
-            assert "Traceback" not in running.log()
+async def test_disks_that_are_mounted_in_each_others_place_are_noticed(
+    tmp_path: Path, talk: Path, mounts: Mounts
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra=f'{named(tmp_path / "place")}\ninstruction = "cut the pauses"')
+    inbox, outbox = place.root / "inbox", place.root / "outbox"
+    disks = [tmp_path / "a", tmp_path / "b"]
+    for disk in disks:
+        disk.mkdir()
+        mounts.tmpfs(disk)
+
+    def plug(one: Path, other: Path) -> None:
+        for folder in (inbox, outbox):
+            if os.path.ismount(folder):
+                mounts.unmount(folder)
+        mounts.bind(one, inbox)
+        mounts.bind(other, outbox)
+
+    plug(*disks)
+    place.drop("talk.mp4", talk)
+    assert (await place.work_off()).delivered == 1
+    plug(*reversed(disks))
+    async with place.daemon() as daemon:
+        watcher = daemon.watchers["videos"]
+        await eventually(lambda: watcher.state.startswith("paused"), "the inbox pauses")
+        assert f"({outbox}), ours" in watcher.state
+        assert "Mount each where it belongs" in watcher.state
+        told = place.run("check")
+        assert told.returncode == 1
+        assert f"({inbox}), ours" in told.stdout
+        plug(*disks)
+        await eventually(lambda: watcher.state == "watching", "it is back")
+        place.drop("more.mp4", talk.read_bytes() + b"\0\0\0\x0cfreemore")
+        await eventually(lambda: "more.mp4" in place.files("outbox"), "and goes on")
+        await eventually(lambda: not place.files("inbox"), "to its end")
+        plug(*reversed(disks))
+        await eventually(lambda: watcher.state.startswith("paused"), "noticed while it runs, too")
+        assert "talk.mp4" in os.listdir(inbox)
+        assert len(await daemon.ledger.jobs()) == 2
+        plug(*disks)
+    assert place.files("archive") == ["more.mp4", "talk.mp4"]
+    with place.records() as records:
+        assert len(records.turns()) == 2

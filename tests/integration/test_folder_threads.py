@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from nemo_watch.errors import FolderError
+from nemo_watch.errors import FolderError, LedgerError
+from nemo_watch.folders.marker import Owner
+from nemo_watch.folders.presence import Presence
 from nemo_watch.folderthreads import FolderThreads, NoAnswerError, answer_within, beat
+from nemo_watch.guarded import LoopMemory
+from nemo_watch.ledger import Ledger
 from tests.program import eventually
 
 HUNG_S = 0.3
@@ -147,6 +153,50 @@ async def test_duties_wait_out_a_hang(threads: FolderThreads, changes: list[bool
     other.gate.set()
     await eventually(file.closed.is_set, "closed")
     await eventually(lambda: changes == [True, False], "it answers")
+
+
+async def test_a_ledger_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "ledger.db"))
+    loop = asyncio.get_running_loop()
+    broken: list[object] = []
+    loop.set_exception_handler(lambda _loop, context: broken.append(context))
+    memory = LoopMemory(ledger, loop, wait_s=0.1)
+    fact = {"seen": True}
+    await asyncio.to_thread(memory.remember, "place:/srv", fact)
+    assert await asyncio.to_thread(memory.recall, "place:/srv") == fact
+    # The ledger's thread is busy; what was begun beside it is not torn out of the loop's hands.
+    held, release = threading.Event(), threading.Event()
+
+    def hold(_connection: object) -> None:
+        held.set()
+        assert release.wait(30)
+
+    busy = asyncio.create_task(ledger.transact(hold))
+    await eventually(held.is_set, "the ledger is busy")
+    with pytest.raises(LedgerError, match="did not answer"):
+        await asyncio.to_thread(memory.recall, "place:/srv")
+    presence = Presence(str(tmp_path), "inbox", Owner("x"), memory)
+    assert "the daemon is stopping, or very busy" in await asyncio.to_thread(presence.refusal)
+    release.set()
+    await busy
+    assert await asyncio.to_thread(memory.recall, "place:/srv") == fact
+    await ledger.close()
+    gc.collect()  # a task that ended badly says so when it goes
+    await asyncio.sleep(0)
+    assert broken == []
+
+
+def test_a_loop_that_ended_is_a_sentence(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "ledger.db"))
+    loop = asyncio.new_event_loop()
+    stopped = LoopMemory(ledger, loop, wait_s=0.1)
+    with pytest.raises(LedgerError, match="did not answer"):
+        stopped.recall("place:/srv")  # the loop does not turn any more
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    with pytest.raises(LedgerError, match="stopping"):
+        stopped.recall("place:/srv")
+    asyncio.run(ledger.close())
 
 
 def test_asking_for_a_while_only() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
@@ -14,44 +13,15 @@ from pathlib import Path
 import pytest
 
 from nemo_watch.watcher.native import watch_limit_sentence
-from tests.integration.watching import mp4, run, watching
+from tests.integration.watching import mp4, watching
+from tests.mounting import Mounts, mounting
 
 FEW = "NEMO_WATCH_TEST_FEW_WATCHES"
 
 
-class Mounts:
-    """Mounts of a test, all undone when it ends."""
-
-    def __init__(self) -> None:
-        self._points: list[Path] = []
-
-    def mount(self, point: Path, *args: str) -> None:
-        run("mount", *args, point)
-        self._points.append(point)
-
-    def unmount(self, point: Path, *args: str) -> None:
-        run("umount", *args, point)
-        self._points.remove(point)
-
-    def fuse(self, point: Path, *command: str | Path) -> None:
-        run(*command, point)
-        self._points.append(point)
-
-    def close(self) -> None:
-        for point in reversed(self._points):
-            subprocess.run(["umount", "-l", point], check=False)
-
-
 @pytest.fixture
 def mounts(tmp_path: Path) -> Iterator[Mounts]:
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount")
-    probe = tmp_path / "probe"
-    probe.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", probe], check=False, capture_output=True).returncode:
-        pytest.skip("this root may not mount")
-    run("umount", probe)
-    with contextlib.closing(Mounts()) as made:
+    with mounting(tmp_path) as made:
         yield made
 
 
@@ -62,20 +32,17 @@ def inbox(tmp_path: Path) -> Path:
     return root
 
 
-TMPFS = ("-t", "tmpfs", "tmpfs")
-
-
-@pytest.mark.parametrize("how", [(), ("-l",)], ids=["unmounted", "lazily"])
-async def test_a_file_system_that_goes_and_comes_back(inbox: Path, mounts: Mounts, how: tuple[str, ...]) -> None:
-    mounts.mount(inbox, *TMPFS)
+@pytest.mark.parametrize("lazily", [False, True], ids=["unmounted", "lazily"])
+async def test_a_file_system_that_goes_and_comes_back(inbox: Path, mounts: Mounts, *, lazily: bool) -> None:
+    mounts.tmpfs(inbox)
     half = mp4()
     (inbox / "half.mp4").write_bytes(half[:-1])
     async with watching(inbox, guard_s=0.1, rescan_s=3600.0) as w:
         await w.until(lambda: w.reason("half.mp4") == "incomplete")
-        mounts.unmount(inbox, *how)
+        mounts.unmount(inbox, lazily=lazily)
         await w.until(lambda: "is the share mounted?" in w.watcher.state, 10)
         assert w.reason("half.mp4") == "incomplete"
-        mounts.mount(inbox, *TMPFS)
+        mounts.tmpfs(inbox)
         (inbox / "half.mp4").write_bytes(half)
         await w.until(lambda: w.names() == ["half.mp4"])
         (inbox / "new.mp4").write_bytes(mp4())
@@ -83,12 +50,12 @@ async def test_a_file_system_that_goes_and_comes_back(inbox: Path, mounts: Mount
 
 
 async def test_a_file_system_that_is_swapped_between_two_looks(inbox: Path, mounts: Mounts) -> None:
-    mounts.mount(inbox, *TMPFS)
+    mounts.tmpfs(inbox)
     (inbox / "old.mp4").write_bytes(mp4())
     async with watching(inbox, guard_s=0.5, rescan_s=3600.0) as w:
         await w.until(lambda: w.names() == ["old.mp4"])
-        mounts.unmount(inbox)  # device, inode and mount id may all be the same again
-        mounts.mount(inbox, *TMPFS)
+        mounts.unmount(inbox, lazily=False)  # device, inode and mount id may all be the same again
+        mounts.tmpfs(inbox)
         (inbox / "new.mp4").write_bytes(mp4())
         await w.until(lambda: w.names() == ["new.mp4", "old.mp4"], 10)
 
@@ -99,7 +66,7 @@ async def test_a_file_system_mounted_over_it(inbox: Path, mounts: Mounts, tmp_pa
     (tmp_path / "other" / "other.mp4").write_bytes(mp4())
     async with watching(inbox, guard_s=0.1, rescan_s=3600.0) as w:
         await w.until(lambda: w.reason("old.mp4") == "incomplete")
-        mounts.mount(inbox, "--bind", str(tmp_path / "other"))
+        mounts.bind(tmp_path / "other", inbox)
         await w.until(lambda: w.names() == ["other.mp4"], 10)
         (inbox / "new.mp4").write_bytes(mp4())
         await w.until(lambda: w.names() == ["new.mp4", "other.mp4"])
@@ -112,12 +79,12 @@ async def test_the_same_folder_mounted_over_itself_is_another_mount(inbox: Path,
     async with watching(inbox, guard_s=0.1, rescan_s=3600.0) as w:
         await w.until(lambda: w.names() == ["old.mp4"])
         before = w.watcher._guard.identity
-        mounts.mount(inbox, "--bind", str(inbox))
+        mounts.bind(inbox, inbox)
         await w.until(lambda: w.watcher._guard.identity != before, 10)
         (inbox / "new.mp4").write_bytes(mp4())
         await w.until(lambda: w.names() == ["new.mp4", "old.mp4"])
         assert not w.watcher._guard.file_system.read_only
-        run("mount", "-o", "remount,ro,bind", inbox)
+        mounts.remount(inbox, "ro,bind")
         await w.until(lambda: w.watcher._guard.file_system.read_only, 10)
 
 
@@ -126,7 +93,7 @@ async def test_what_is_mounted_inside_is_watched_too(inbox: Path, mounts: Mounts
     async with watching(inbox, guard_s=0.05, rescan_s=0.3, poll_s=0.1) as w:
         guard = w.watcher._guard
         eyes = guard.eyes
-        mounts.mount(inbox / "usb", *TMPFS)
+        mounts.tmpfs(inbox / "usb")
         (inbox / "usb" / "clip.mp4").write_bytes(mp4())
         await w.until(lambda: w.names() == ["usb/clip.mp4"])
         await w.until(lambda: guard.eyes is not eyes and not guard._unwatched)
@@ -134,11 +101,7 @@ async def test_what_is_mounted_inside_is_watched_too(inbox: Path, mounts: Mounts
 
 
 async def test_fuse_is_polled_by_its_type(inbox: Path, mounts: Mounts, tmp_path: Path) -> None:
-    if shutil.which("bindfs") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        pytest.skip("bindfs and /dev/fuse are needed")
-    behind = tmp_path / "behind"
-    behind.mkdir()
-    mounts.fuse(inbox, "bindfs", behind)
+    behind = mounts.fuse(tmp_path / "behind", inbox).content
     async with watching(inbox, poll_s=0.1, guard_s=0.1) as w:
         assert w.watcher.mode == "polling every 0.1 s, as fuse tells nobody about changes made behind it"
         (behind / "clip.mp4").write_bytes(mp4())
@@ -146,7 +109,7 @@ async def test_fuse_is_polled_by_its_type(inbox: Path, mounts: Mounts, tmp_path:
         assert w.watcher._guard.eyes is None
         assert not w.watcher._guard.file_system.leases
         mounts.unmount(inbox)
-        mounts.mount(inbox, *TMPFS)
+        mounts.tmpfs(inbox)
         (inbox / "native.mp4").write_bytes(mp4())
         await w.until(lambda: w.names() == ["clip.mp4", "native.mp4"], 10)
         assert w.watcher.mode.startswith("native events")
