@@ -128,5 +128,17 @@ def show(title: str, rows: Sequence[Row]) -> None:
     print(json.dumps({"benchmark": title, "rows": rows}))
 
 
+def verdict(*targets: tuple[str, bool]) -> int:
+    """Say of each target, in its words with the figure, whether it was met; give the exit status, 1 if one was not."""
+    for words, is_met in targets:
+        print(f"Target {'met' if is_met else 'MISSED'}: {words}.")
+    return 0 if all(is_met for _words, is_met in targets) else 1
+
+
+def below(what: str, figure: float, limit: float, unit: str) -> tuple[str, bool]:
+    """Word a target that a figure must stay below."""
+    return f"{what} {figure:.2f} {unit}, to stay below {limit:g} {unit}", figure < limit
+
+
 def _cell(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -14,10 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.gauges import Row, child, cpu_ms, eyes, fill, rss_mib, show, ticks
+from benchmarks.gauges import Row, below, child, cpu_ms, eyes, fill, rss_mib, show, ticks, verdict
 
 FILES = 100_000
 MINUTE_S = 60.0
+ABOVE_EMPTY_MIB = 60.0
+CPU_MS = 60.0
+"""A minute's CPU time that is a thousandth of a core: `top` and `ps` show 0.1 % from there on."""
 WANTED = "create,close_write,move,delete"
 _WATCHFILES = """
 import sys, time
@@ -31,8 +34,8 @@ for _ in watch(sys.argv[1], raise_interrupt=False):
 """
 
 
-def main() -> None:
-    """Let everybody lie idle on the same folder at the same time."""
+def main() -> int:
+    """Let everybody lie idle on the same folder at the same time; 1 if a figure of ours is not what is aimed at."""
     with (
         tempfile.TemporaryDirectory(prefix="nemo-watch-bench-") as folder,
         tempfile.TemporaryDirectory(prefix="nemo-watch-bench-") as nothing,
@@ -78,7 +81,15 @@ def main() -> None:
             row["ticks a minute"] = ticks(pid) - before[name][0]
             row["CPU ms a minute"] = cpu_ms(pid) - before[name][1]
     show(f"idle: {FILES} files", rows)
+    targets = []
+    for row in rows:
+        if row["what"].startswith("nemo"):
+            targets.append(below(f"{row['what']}: a minute costs", row["CPU ms a minute"], CPU_MS, "ms of CPU"))
+            targets.append(
+                below(f"{row['what']}: more memory than empty", row["above empty MiB"], ABOVE_EMPTY_MIB, "MiB")
+            )
+    return verdict(*targets)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

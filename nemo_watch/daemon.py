@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import structlog
@@ -25,20 +25,23 @@ from nemo_watch.config import Config, Inbox, check_layout, with_real_paths
 from nemo_watch.dispatch import Dispatch
 from nemo_watch.errors import ConfigError, SidecarError
 from nemo_watch.folders import Places
-from nemo_watch.folders.presence import Role
+from nemo_watch.folders.marker import Role
 from nemo_watch.folderthreads import HUNG_S
-from nemo_watch.guarded import GuardedFolder, GuardedFolders, is_mount, real_path
+from nemo_watch.guarded import GuardedFolder, GuardedFolders, identify, is_mount, real_path
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.levers import Levers
-from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders
+from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders, Waiting
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
 from nemo_watch.pipeline.first_run import FirstRuns
+from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
 from nemo_watch.watcher import Watcher
 
 MOST_WAITS_TOLD = 200
+FOLLOW_S = 10.0
+"""How often it is looked whether jobs that are held lost their files, if anything changed in their inbox."""
 ONCE_TRIES = 3
 """With --once a job that failed so often in a row is left for the next run."""
 
@@ -72,6 +75,8 @@ class Daemon:
         self._patience = patience
         self._started_at = datetime.now(UTC)
         self._told: dict[str, Json] = {}
+        self._told_of: dict[str, tuple[str, str, int]] = {}
+        self._followed: dict[str, int] = {}
         self._intakes: dict[str, Intake] = {}
         self._holds_seen = False
         self._ends = media.EndReader()
@@ -86,8 +91,7 @@ class Daemon:
         Raises: OperatorError with what to do, before any file is touched. Effects: holds the state folder's lock.
         """
         refuse_bad_layout(self.config)
-        given = self.config
-        config = self.config = with_real_paths(given, real_path)
+        config = self.config = with_real_paths(self.config, real_path)
         async with contextlib.AsyncExitStack() as stack:
             private_folder(config.state.path)
             stack.enter_context(state_lock(config.state.path))
@@ -95,6 +99,7 @@ class Daemon:
             stack.push_async_callback(self.ledger.close)
             await self.ledger.calm()
             await self.ledger.wake(pipeline.UNKNOWN_INBOX)
+            await pipeline.turn_to(self.ledger, config.backend.url)
             private_folder(config.state.spool)
             url = config.backend.url
             if url == "sandbox":
@@ -114,8 +119,9 @@ class Daemon:
             self.first_runs = FirstRuns(
                 self.ledger,
                 config.backend.url,
-                {inbox.name: inbox.path for inbox in given.inboxes},
-                lambda name: self._intakes[name].expected() if self.watchers[name].is_listed else None,
+                {inbox.name: inbox.path for inbox in config.inboxes},
+                expected=lambda name: self._intakes[name].expected() if self.watchers[name].is_listed else None,
+                reads_sidecars=lambda name: self._intakes[name].reads_sidecars,
             )
             await self.first_runs.load()
             self.folders = GuardedFolders(self.ledger, config.state.path, self._let_go_on, hung_s=self._folder_s)
@@ -133,10 +139,16 @@ class Daemon:
                     self.watchers[inbox.name].known(ref.rel, replace(ref.stamp, inode=ANY_INODE))
             chores = Chores()
             chores.every(HOLD_LOOK_S, "holds", self._look_at_holds)
-            chores.every(NOTICE_S, "notices", self._tell)
-            chores.every(LOOK_S, "first_runs", self.first_runs.decide)
+            chores.every(NOTICE_S, "notices", self.tell)
             answers = Answers(Levers(self.ledger), {"why": self._why, "resume": self._resume})
-            chores.every(LOOK_S, "levers", answers.serve)
+
+            async def serve() -> None:
+                await self.first_runs.decide()
+                await answers.serve()
+
+            chores.every(LOOK_S, "levers", serve)
+            chores.every(FOLLOW_S, "held", self.follow_files)
+            chores.every(TIDY_S, "leftovers", Tidying(self.house).tidy)
             tasks = [
                 asyncio.create_task(watcher.run(), name=f"watch {name}") for name, watcher in self.watchers.items()
             ]
@@ -156,7 +168,7 @@ class Daemon:
             task.cancel()
         await self.dispatch.stop(lambda: frozenset(self.house.paying), self.config.queue.stop_wait)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._tell()
+        await self.tell()
         log.info("daemon.stopped")
 
     async def failed(self) -> None:
@@ -170,12 +182,15 @@ class Daemon:
     def _build_house(self) -> House:
         config, env = self.config, self._env
         backend = "sandbox" if config.backend.url == "sandbox" else "cloud"
+        spool = self.folders.folder(config.state.spool, None)
 
         def skill_headers(name: str) -> SkillHeaders:
             return skills.headers(skills.profile(name), env, os.path.expanduser("~"))
 
         async def verify(path: str, expected_s: float | None, expected_bytes: int | None) -> media.MediaInfo:
-            return await media.verify_video(path, expected_s=expected_s, expected_bytes=expected_bytes)
+            return await media.verify_video(
+                path, expected_s=expected_s, expected_bytes=expected_bytes, disk=spool.call
+            )
 
         return House(
             ledger=self.ledger,
@@ -183,13 +198,14 @@ class Daemon:
             backend=backend if backend == "sandbox" else config.backend.url,
             backend_key=config.backend.url,
             inboxes={inbox.name: inbox_rules(inbox, self.folders.folder) for inbox in config.inboxes},
-            spool=self.folders.folder(config.state.spool, None),
+            spool=spool,
             skill_headers=skill_headers,
             session_language=lambda name, language: skills.session_language(skills.profile(name), language),
             verify=verify,
             on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
             on_enter=lambda: self.dispatch.wake(),
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
+            seen_as=lambda inbox, rel: self.watchers[inbox].seen_as(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
             why_not=self.first_runs.why_not,
             patience=self._patience
@@ -260,18 +276,30 @@ class Daemon:
             self._holds_seen = True
         await self.dispatch.run()
 
-    async def _tell(self) -> None:
+    async def follow_files(self) -> None:
+        """Let held jobs go whose files are others now; where nothing changed since the last time, nothing is read."""
+        for name, watcher in self.watchers.items():
+            seen = watcher.changes
+            if watcher.state == "watching" and self._followed.get(name) != seen:
+                await pipeline.follow_files(self.house, name)
+                self._followed[name] = seen
+
+    async def tell(self) -> None:
         """Write for other processes what only this one knows: inboxes, files that wait, work under way."""
         for name, watcher in self.watchers.items():
-            waits = watcher.waiting()
+            seen = (watcher.state, watcher.mode, watcher.changes)
+            if self._told_of.get(name) == seen:
+                continue  # not even put into words: a hundred thousand files may lie there for months
+            now_s, now_at = time.monotonic(), datetime.now(UTC)
             told: Json = {
                 "state": watcher.state,
                 "mode": watcher.mode,
                 "path": watcher.root,
-                "waiting": [{"file": w.rel, "reason": w.reason, "why": w.sentence} for w in waits[:MOST_WAITS_TOLD]],
-                "waiting_count": len(waits),
+                "waiting": [told_wait(wait, now_s, now_at) for wait in watcher.waiting(MOST_WAITS_TOLD)],
+                "waiting_count": watcher.waiting_count,
             }
             await self._tell_if_new(f"inbox:{name}", told)
+            self._told_of[name] = seen
         working = [
             {"job": p.job_id, "file": p.name, "step": p.step, "fraction": p.fraction} for p in self.progress.values()
         ]
@@ -294,6 +322,7 @@ class Daemon:
     async def work_off(self) -> Outcome:
         """Do what can go on now, then say what came of it: for `run --once` and the demo."""
         while True:
+            await self.first_runs.decide()  # what it lets go is work for this run
             jobs = await self.ledger.jobs(("ready", "waiting", "held"))
             going = [job for job in jobs if _goes_on(job)]
             idle = all(watcher.idle() for watcher in self.watchers.values())
@@ -302,12 +331,32 @@ class Daemon:
             await asyncio.sleep(0.1)
         mine = [job for job in await self.ledger.jobs(limit=100_000) if job.updated_at >= self._started_at]
         # An inbox that is away may hold any number of files.
-        waits = sum(len(watcher.waiting()) + (watcher.state != "watching") for watcher in self.watchers.values())
+        waits = sum(watcher.waiting_count + (watcher.state != "watching") for watcher in self.watchers.values())
         return Outcome(
             delivered=sum(job.state == "delivered" for job in mine),
             rejected=sum(job.state == "rejected" for job in mine),
             waiting=waits + len(await self.ledger.jobs(("ready", "waiting", "held"))),
         )
+
+
+def told_wait(wait: Waiting, now_s: float, now_at: datetime) -> Json:
+    """Write a wait with moments in the place of ages, for those who word it later. `now_s` and `now_at` are one moment.
+
+    Source: `intake.words.sentence` puts the parts together.
+    """
+
+    def moment(at_s: float | None) -> str | None:
+        return None if at_s is None else (now_at + timedelta(seconds=at_s - now_s)).isoformat()
+
+    return {
+        "file": wait.rel,
+        "reason": wait.reason,
+        "rule": wait.rule,
+        "upcoming": wait.upcoming,
+        "window_s": wait.window_s,
+        "unchanged_since": moment(wait.changed_s),
+        "next": moment(wait.next_check_s),
+    }
 
 
 def _goes_on(job: Job) -> bool:
@@ -362,7 +411,7 @@ def inbox_rules(inbox: Inbox, folder: Callable[[str, Role], GuardedFolder]) -> I
 
 def refuse_bad_layout(config: Config) -> None:
     """See what only the disk and the other rooms can tell of a config. Raises: ConfigError with every problem."""
-    problems = [*check_layout(config, cache(real_path), is_mount)]
+    problems = [*check_layout(config, cache(real_path), is_mount, identify)]
     problems += [f'inbox "{inbox.name}": {said}' for inbox in config.inboxes if (said := skills.problem(inbox.skill))]
     if problems:
         raise ConfigError("The config cannot work.", problems=tuple(problems))

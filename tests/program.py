@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from nemo_watch import config as configuration
 from nemo_watch.daemon import Daemon, Outcome
-from nemo_watch.folders.presence import MARKER_NAME
+from nemo_watch.folders.marker import MARKER_NAME
 from nemo_watch.intake import SettleRules
 from nemo_watch.model import Json
 from nemo_watch.pipeline import Patience

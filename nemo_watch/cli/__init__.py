@@ -5,7 +5,10 @@ Touches: the terminal. Rooms are imported inside the commands, so that `--help` 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Optional
 
 import typer
@@ -30,6 +33,24 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", metavar="FILE", help="The config file; without it the usual places are looked at."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@contextlib.contextmanager
+def _errors_as(as_json: bool) -> Iterator[None]:
+    """Say an error as JSON where JSON was asked for: a program reads standard output whatever happens."""
+    try:
+        yield
+    except NemoWatchError as error:
+        if not as_json:
+            raise
+        problems = error.problems if isinstance(error, ConfigError) else ()
+        told = {"error": error.message, "code": error.code, "hint": error.hint, "problems": list(problems)}
+        print(json.dumps(told, indent=2))
+        raise typer.Exit(_exit_code(error)) from error
+
+
+def _exit_code(error: NemoWatchError) -> int:
+    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FOUND
 
 
 def _version(asked: bool) -> None:
@@ -106,7 +127,8 @@ def check(
     """Look at config, folders and backend, and say how to mend what is wrong."""
     from nemo_watch.cli.checking import run_check
 
-    raise typer.Exit(run_check(config, as_json=as_json, adopt=adopt))
+    with _errors_as(as_json):
+        raise typer.Exit(run_check(config, as_json=as_json, adopt=adopt))
 
 
 @app.command()
@@ -114,7 +136,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is being done, what waits and why, and what came of the rest."""
     from nemo_watch.cli.status import run_status
 
-    raise typer.Exit(run_status(config, as_json=as_json))
+    with _errors_as(as_json):
+        raise typer.Exit(run_status(config, as_json=as_json))
 
 
 @app.command()
@@ -126,7 +149,8 @@ def why(
     """Say in one sentence which rule holds a file, since when, and what comes next."""
     from nemo_watch.cli.why import run_why
 
-    raise typer.Exit(run_why(config, file, as_json=as_json))
+    with _errors_as(as_json):
+        raise typer.Exit(run_why(config, file, as_json=as_json))
 
 
 @app.command()
@@ -141,7 +165,8 @@ def plan(
     """Say what would happen to each file, what would be sent and what it would cost; no network, no writes."""
     from nemo_watch.cli.plan import run_plan
 
-    raise typer.Exit(run_plan(config, what, as_json=as_json))
+    with _errors_as(as_json):
+        raise typer.Exit(run_plan(config, what, as_json=as_json))
 
 
 @app.command()
@@ -156,7 +181,8 @@ def resume(
     """Let an inbox go on that waits for your word, as one does that was full at its first start."""
     from nemo_watch.cli.levers import run_resume
 
-    raise typer.Exit(run_resume(config, inbox, as_json=as_json))
+    with _errors_as(as_json):
+        raise typer.Exit(run_resume(config, inbox, as_json=as_json))
 
 
 @app.command()
@@ -168,11 +194,17 @@ def sandbox(
         str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
     ] = "~/.local/state/nemo-watch/sandbox",
     credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
+    faults: Annotated[
+        str, typer.Option(metavar="FILE", help="A TOML script of what goes wrong, for tests; see CONTRIBUTING.md.")
+    ] = "",
+    clock: Annotated[
+        float, typer.Option(min=0.001, max=1e6, help="How many of its seconds pass in a real one, for tests.")
+    ] = 1.0,
 ) -> None:
     """Run the embedded backend as a server of its own."""
     from nemo_watch.cli.running import run_sandbox
 
-    raise typer.Exit(run_sandbox(listen, store, credits=credits))
+    raise typer.Exit(run_sandbox(listen, store, credits=credits, faults=faults, clock=clock))
 
 
 def main() -> None:
@@ -185,9 +217,9 @@ def main() -> None:
             errors.print(f"config: {problem}", markup=False)
         if error.hint:
             errors.print(error.hint, markup=False)
-        sys.exit(EXIT_CONFIG)
+        sys.exit(_exit_code(error))
     except NemoWatchError as error:
         errors.print(error.message, markup=False)
         if error.hint:
             errors.print(error.hint, markup=False)
-        sys.exit(EXIT_FOUND)
+        sys.exit(_exit_code(error))

@@ -1,6 +1,7 @@
 """`check`: look at everything the daemon needs, and say how to mend what is wrong.
 
-Touches: folders (trying to write, and undoing it), the backend (the balance), the media tool.
+Touches: folders (trying to write, and undoing it; with `adopt` their markers), the ledger, the backend (the balance),
+the media tool.
 """
 
 from __future__ import annotations
@@ -9,22 +10,17 @@ import asyncio
 import json
 import os
 import shutil
-import uuid
-from dataclasses import asdict, dataclass
-from typing import Literal
-
-from rich.console import Console
+from dataclasses import asdict
 
 from nemo_watch import config as configuration
 from nemo_watch import media, skills
-from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
-from nemo_watch.cli.pictures import safe
+from nemo_watch.cli import EXIT_CONFIG, EXIT_FOUND, EXIT_GOOD
+from nemo_watch.cli.findings import Finding, show
+from nemo_watch.cli.foldercheck import folders, writable
+from nemo_watch.cli.standing import standings
 from nemo_watch.config import Config
 from nemo_watch.daemon import build_client, refuse_bad_layout
 from nemo_watch.errors import CloudError, ConfigError, LedgerError, MediaToolError
-from nemo_watch.folders import TEMP_PREFIX
-from nemo_watch.folderthreads import NoAnswerError, answer_within
-from nemo_watch.guarded import START_WAIT_S
 from nemo_watch.ledger import Ledger
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 
@@ -32,30 +28,22 @@ CLIP_CREDITS = 50
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: `mend` says what to do if it is not good."""
-
-    what: str
-    level: Literal["good", "note", "bad"]
-    found: str
-    mend: str = ""
-
-
 def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) -> int:
-    """Print every finding; exit 1 if one of them stops the work. `adopt` takes over the folders that are refused."""
-    from nemo_watch.cli.standing import standings
+    """Print every finding; exit 78 if the config cannot work, 1 if something else stops the work.
 
+    `adopt` takes over the folders that are refused.
+    """
     config = configuration.load(config_path, os.environ)
     if adopt:
         refuse_bad_layout(config)
+    layout = _layout(config)
     findings = [
         Finding("config", "good", config.source or "no file, the defaults"),
-        *_layout(config),
-        *_folders(config),
+        *layout,
+        *folders(config),
         *standings(config, adopt=adopt),
-        _writable("state", config.state.path, must_write=True),
-        _writable("spool", config.state.spool, must_write=True),
+        writable("state", config.state.path),
+        writable("spool", config.state.spool),
         _disk("disk", config.state.spool),
         *_ledger(os.path.join(config.state.path, LEDGER_NAME)),
         _tool(),
@@ -64,17 +52,10 @@ def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) ->
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        _print(findings)
+        show(findings)
+    if any(finding.level == "bad" for finding in layout):
+        return EXIT_CONFIG  # as `run` would
     return EXIT_FOUND if any(finding.level == "bad" for finding in findings) else EXIT_GOOD
-
-
-def _print(findings: list[Finding]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    marks = {"good": "[green]good[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
-    for finding in findings:
-        console.print(f"{marks[finding.level]}  {safe(finding.what)}: {safe(finding.found)}")
-        if finding.mend:
-            console.print(f"      -> {safe(finding.mend)}")
 
 
 def _layout(config: Config) -> list[Finding]:
@@ -84,54 +65,6 @@ def _layout(config: Config) -> list[Finding]:
         mend = "Change it in the config; `nemo-watch run` refuses to start with it."
         return [Finding("layout", "bad", problem, mend) for problem in error.problems]
     return [Finding("layout", "good", "the folders do not lie inside each other")]
-
-
-def _folders(config: Config) -> list[Finding]:
-    findings = []
-    for inbox in config.inboxes:
-        for role, path in (
-            ("inbox", inbox.path),
-            ("outbox", inbox.outbox),
-            ("rejects", inbox.rejects),
-            ("archive", inbox.archive),
-        ):
-            name = f"{inbox.name}: {role}"
-            try:
-                findings.append(answer_within(START_WAIT_S, _folder, name, role, path, keeps=inbox.originals == "keep"))
-            except NoAnswerError:
-                mend = "It hangs: look at the server or the program behind this mount. Other folders are not held up."
-                findings.append(Finding(name, "bad", f"{path} does not answer", mend))
-    return findings
-
-
-def _folder(name: str, role: str, path: str, *, keeps: bool) -> Finding:
-    if role == "inbox" and not os.path.isdir(path):
-        return Finding(name, "bad", f"{path} is not there", "Make it, or run `nemo-watch init`.")
-    return _writable(name, path, must_write=role != "inbox" or not keeps)
-
-
-def _writable(name: str, path: str, *, must_write: bool) -> Finding:
-    """Try what the daemon will do: make a file, rename it, remove it."""
-    if os.path.lexists(path) and not os.path.isdir(path):
-        return Finding(name, "bad", f"{path} is not a folder", "Move that file away, or name another folder.")
-    place = path
-    while not os.path.isdir(place) and os.path.dirname(place) != place:
-        place = os.path.dirname(place)  # the daemon makes missing folders itself, if it may
-    first = os.path.join(place, f"{TEMP_PREFIX}check-{uuid.uuid4().hex}.tmp")
-    second = first.removesuffix(".tmp") + "-b.tmp"
-    try:
-        os.listdir(place)
-        os.close(os.open(first, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        os.rename(first, second)
-        os.unlink(second)
-    except OSError as error:
-        mend = f"Give the user {os.getuid()} the right to write in {place}, or mount it."
-        return Finding(name, "bad" if must_write else "note", f"{path}: {error.strerror}", mend)
-    finally:
-        for left in (first, second):
-            if os.path.lexists(left):
-                os.unlink(left)
-    return Finding(name, "good", path if place == path else f"{path} will be made in {place}")
 
 
 def _disk(what: str, path: str) -> Finding:
@@ -172,10 +105,10 @@ async def _backend(config: Config) -> list[Finding]:
         running = "the daemon runs it" if is_running(config.state.path) else "it starts with the daemon"
         return [Finding("backend", "good", f"the embedded sandbox; {running}")]
     client = build_client(config, config.backend.url, os.environ)
+    named = config.inboxes[0].skill
+    skill = skills.PROFILES[0] if skills.problem(named) else skills.profile(named)  # what is wrong with it was said
     try:
-        balance = await client.balance(
-            skills.headers(skills.profile(config.inboxes[0].skill), os.environ, os.path.expanduser("~"))
-        )
+        balance = await client.balance(skills.headers(skill, os.environ, os.path.expanduser("~")))
     except CloudError as error:
         return [Finding("backend", "bad", f"{config.backend.url}: {error.message}", error.hint)]
     finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from nemo_watch import folders, media, pipeline
@@ -16,11 +16,16 @@ from nemo_watch.config import Config, Inbox
 from nemo_watch.daemon import assets_of, build_intake, inbox_rules
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
+from nemo_watch.intake import SettleRules, settle_rules
+from nemo_watch.intake.words import age
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import job_of_file, known_sizes
-from nemo_watch.model import Drop, Export, FileRef, Instructions, Job, Waiting, Work
+from nemo_watch.model import OPEN_STATES, Drop, Export, FileRef, FileStamp, Instructions, Job, Waiting, Work
+from nemo_watch.mounts import FileSystem
 from nemo_watch.pipeline.first_run import SESSION_CREDITS
+from nemo_watch.pipeline.following import ALL, is_of_another
 from nemo_watch.pipeline.house import paid_so_far
+from nemo_watch.watcher import disk
 from nemo_watch.watcher.rehearsal import Rehearsal, rehearse
 
 Action = Literal["edit", "known", "wait", "reject", "serve", "ignored"]
@@ -28,13 +33,24 @@ Action = Literal["edit", "known", "wait", "reject", "serve", "ignored"]
 CHANGING = "settling: it is changing right now"
 WRITTEN = "somebody has it open for writing"
 UNSURE = "whether it is whole is found out by reading it to its end, before anything is paid"
+_UNTIL = {
+    "control": "that file goes or this one changes",
+    "incomplete": "it changes",
+    "no_instruction": "one comes",
+    "placeholder": "its content is there",
+    "settled": "one comes",
+    "sidecar": "that file stands still",
+    "writer": "that one has closed it",
+}
+"""What a waiting file waits for, by its rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What would happen to one file and why; the rest is only told where it applies.
 
-    `phase` is the rule's short word, `mend` what a person can do, `credits` what it would cost at about.
+    `phase` is the rule's short word, `mend` what a person can do, `credits` what it would cost at about. `unchanged_at`
+    is the file's own time stamp, `upcoming` says what would happen next and when.
     """
 
     inbox: str
@@ -55,18 +71,23 @@ class Fate:
     not_before_at: datetime | None = None
     credits: int = 0
     job: str = ""
+    unchanged_at: datetime | None = None
+    upcoming: str = ""
 
 
 class Oracle:
-    """Tells the fates of one inbox's files; `ledger` is None if there is none yet.
+    """Tells the fates of one inbox's files; `ledger` is None if there is none yet, `running` whether a daemon is.
 
-    Raises: OSError from `listen` if the inbox cannot be listed.
+    `about` is the one file or folder that will be asked about, "" for all. Raises: OSError from `listen` if the inbox
+    cannot be listed.
     """
 
-    def __init__(self, config: Config, inbox: Inbox, ledger: Ledger | None) -> None:
+    def __init__(self, config: Config, inbox: Inbox, ledger: Ledger | None, *, running: bool, about: str = "") -> None:
         self._config = config
         self._inbox = inbox
         self._ledger = ledger
+        self._running = running
+        self._about = about
         self._rules = inbox_rules(inbox, unguarded)
         self._sizes: frozenset[int] = frozenset()
         self._intake = build_intake(inbox)
@@ -76,23 +97,45 @@ class Oracle:
         """Look at the inbox and play through what the watcher and the intake would do."""
         known: list[FileRef] = []
         if self._ledger is not None:
-            known = await self._ledger.known_files(self._inbox.name)
+            left = await _left_behind(self._ledger, self._inbox.name, self._config.backend.url)
+            known = [ref for ref in await self._ledger.known_files(self._inbox.name) if ref.rel not in left]
             self._sizes = await known_sizes(self._ledger)
-        self.seen = await asyncio.to_thread(
-            rehearse, self._inbox.path, self._intake, sniff=media.sniff, assets_of=assets_of, known=known
+        self.seen = await asyncio.to_thread(self._play, known)
+
+    def _play(self, known: list[FileRef]) -> Rehearsal:
+        ground = disk.ground_of(self._inbox.path)
+        self._intake = build_intake(self._inbox, _windows(self._inbox, ground.file_system))
+        return rehearse(
+            self._inbox.path, self._intake, sniff=media.sniff, assets_of=assets_of, known=known, about=self._about
         )
 
     async def fate(self, ref: FileRef) -> Fate:
         """Tell what would become of a file; one that was not listed is ignored by its name, or only just came."""
-        drop = self.seen.drops.get(ref.rel)
-        said = self.seen.waits.get(ref.rel) or self._intake.why(ref.rel, 0.0)
-        if drop is not None:
-            return await self._of_drop(drop)
         if ref.rel in self.seen.known and self._ledger is not None:
             job = await job_of_file(self._ledger, self._inbox.name, ref)
             if job is not None:
-                return Fate(self._inbox.name, ref.rel, "known", job_words(job), phase=job.state, job=job.job_id)
-        return self._of_waiting(ref.rel, said)
+                words = job_words(job, running=self._running)
+                return Fate(self._inbox.name, ref.rel, "known", words, phase=job.state, job=job.job_id)
+        drop = self.seen.drops.get(ref.rel)
+        if drop is not None:
+            fate = await self._of_drop(drop)
+        else:
+            fate = self._of_waiting(ref.rel, self.seen.waits.get(ref.rel) or self._intake.why(ref.rel, 0.0))
+        return replace(fate, unchanged_at=_moment(ref.stamp), upcoming=self._upcoming(fate))
+
+    def _upcoming(self, fate: Fate) -> str:
+        """Say what would come next: without a daemon nothing does."""
+        match fate.action:
+            case "edit" | "known" | "reject" if fate.rel in self.seen.drops:
+                after = age(self.seen.after_s[fate.rel])
+                when = f"within {after}" if self._running else f"{after} after the daemon starts"
+                what = "is" if self._running else "would be"
+                return f"it {what} entered as a job {when}, unless it changes"
+            case "wait":
+                until = _UNTIL.get(fate.phase, "it stands still")
+                return f"it goes on when {until}" if self._running else f"with a daemon it would go on when {until}"
+            case _:
+                return ""
 
     def _of_waiting(self, rel: str, said: Waiting | None) -> Fate:
         name = self._inbox.name
@@ -100,22 +143,21 @@ class Oracle:
             return Fate(name, rel, "wait", WRITTEN, phase="writer")
         if said is None:
             return Fate(name, rel, "wait", CHANGING, phase="settling")
+        rule = said.rule or said.sentence
         match said.reason:
             case "ignored":
-                return Fate(name, rel, "ignored", said.sentence.removeprefix("it is ignored: "), phase=said.reason)
+                return Fate(name, rel, "ignored", rule.removeprefix("it is ignored: "), phase=said.reason)
             case "asset":
-                return Fate(name, rel, "serve", said.sentence, phase=said.reason)
+                return Fate(name, rel, "serve", rule, phase=said.reason)
             case "settled":
-                action: Action = "wait" if said.sentence.startswith("no clip") else "serve"
-                return Fate(name, rel, action, said.sentence, phase=said.reason)
+                action: Action = "wait" if rule.startswith("no clip") else "serve"
+                return Fate(name, rel, action, rule, phase=said.reason)
             case "incomplete":
-                why = "it is not whole: its end or its index is missing; it waits until it changes"
-                return Fate(name, rel, "wait", why, phase=said.reason)
+                return Fate(name, rel, "wait", "it is not whole: its end or its index is missing", phase=said.reason)
             case "settling" | "inspecting" | "reading":
                 return Fate(name, rel, "wait", CHANGING, phase="settling")
             case _:
-                # How long it stands still is the play's clock, not the world's.
-                return Fate(name, rel, "wait", said.sentence.partition(", unchanged for")[0], phase=said.reason)
+                return Fate(name, rel, "wait", rule, phase=said.reason)
 
     async def _of_drop(self, drop: Drop) -> Fate:
         rel, inbox = drop.clip.rel, self._inbox.name
@@ -194,3 +236,39 @@ class Oracle:
         """End the threads. Repeat: safe."""
         for folder in (self._rules.inbox, self._rules.outbox, self._rules.rejects, self._rules.archive):
             folder.threads.close()
+
+
+def _windows(inbox: Inbox, file_system: FileSystem) -> SettleRules:
+    """Give the waiting times of a file that lies there already; nobody was seen to close it."""
+    rules = settle_rules(
+        settle_s=None if inbox.settle == "auto" else float(inbox.settle), sidecar_wait_s=inbox.sidecar_wait
+    )
+    watch = file_system.watch if inbox.watch == "auto" else inbox.watch
+    if watch == "native":
+        return rules
+    polled_s = max(rules.polled_s, rules.polls * inbox.poll)
+    return replace(rules, open_s=polled_s, closed_s=polled_s)
+
+
+async def _left_behind(ledger: Ledger, inbox: str, backend: str) -> frozenset[str]:
+    """Name the files that a start with this backend takes for new: their jobs paid nothing at another one."""
+    left = set()
+    for job in await ledger.jobs(OPEN_STATES, limit=ALL, inbox=inbox):
+        if await is_left_behind(ledger, job, backend):
+            left.add(job.clip.rel)
+    return frozenset(left)
+
+
+async def is_left_behind(ledger: Ledger, job: Job, backend: str) -> bool:
+    """Tell whether an open job was made for another backend than this one and paid nothing there."""
+    another = job.state in OPEN_STATES and is_of_another(job, backend) and job.failure is None
+    return another and await paid_so_far(ledger, job) == "no"
+
+
+def _moment(stamp: FileStamp) -> datetime | None:
+    """Read a file's own time stamp, None if it is not yet, or none that a calendar knows."""
+    try:
+        seen_at = datetime.fromtimestamp(stamp.mtime_ns / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return seen_at if seen_at <= datetime.now(UTC) else None

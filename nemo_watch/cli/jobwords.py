@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from nemo_watch.cli.pictures import step_words
-from nemo_watch.model import Job
+from nemo_watch.model import OPEN_STATES, Job
 from nemo_watch.policy import name_of
 
 
@@ -16,9 +16,14 @@ def clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def job_words(job: Job, results: Sequence[str] = ()) -> str:
-    """Say what a job is doing, or what came of it; `results` are where its files were put."""
+def job_words(job: Job, results: Sequence[str] = (), *, running: bool = True) -> str:
+    """Say what a job is doing, or what came of it; `results` are where its files were put.
+
+    With no daemon `running` nothing goes on, whatever the ledger says: it tells what was, and what would be.
+    """
     who = f"job {job.job_id}"
+    if not running and job.state in OPEN_STATES:
+        return _resting(job, who)
     match job.state:
         case "ready" | "waiting" | "held" if job.active:
             done = f", {job.progress:.0f} %" if job.step.startswith("render") else ""
@@ -44,6 +49,17 @@ def job_words(job: Job, results: Sequence[str] = ()) -> str:
             return f"{who} was ended before anything was paid: {_end(job.sentence)}"
         case _:
             assert_never(job.state)
+
+
+def _resting(job: Job, who: str) -> str:
+    if job.active:
+        step = step_words(job.step) or "it had begun"
+        return f"it was being worked on as {who} ({step}) when the daemon ended, and goes on when it runs again"
+    if job.state == "ready":
+        return f"it is {who} and starts when the daemon runs"
+    if job.state == "waiting":
+        return f"it waits as {who}: {_end(job.sentence)}; nothing goes on before the daemon runs"
+    return f"it is held as {who}: {_end(job.sentence)}; the daemon is not running either"
 
 
 def _end(text: str) -> str:

@@ -66,11 +66,19 @@ def run_resume(config_path: str | None, inbox: str | None, *, as_json: bool) -> 
 def _print(resumed: dict[str, int], inbox: str | None, *, running: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for name, jobs in resumed.items():
-        goes_on = "go on now" if running else "go on when the daemon starts"
-        console.print(f'The inbox "{safe(name)}" is not held any more: {jobs} jobs {goes_on}.')
+        console.print(f'The inbox "{safe(name)}" is not held any more: {safe(resumed_words(jobs, running=running))}.')
     if not resumed:
         where = f'in the inbox "{safe(inbox)}" ' if inbox else ""
         console.print(f"Nothing {where}waits for this: there is no hold that a person must end.")
+
+
+def resumed_words(jobs: int, *, running: bool) -> str:
+    """Say what goes on in an inbox that was let go, with so many jobs made of its files already."""
+    when = "now" if running else "when the daemon starts"
+    rest = f"what else lies there is taken {'from now on' if running else 'then'}, as it becomes ready"
+    if jobs == 0:
+        return f"what lies there is taken {'from now on' if running else when}, as it becomes ready"
+    return f"{'1 job goes' if jobs == 1 else f'{jobs} jobs go'} on {when}, and {rest}"
 
 
 async def _resume(config: Config, inbox: str) -> dict[str, int]:

@@ -52,14 +52,17 @@ def plain(text: str) -> str:
 MOST_WAITS = 8
 
 
-def progress_table(rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = ()) -> Table:
-    """Draw what the workers are doing, and below it which files wait for what."""
+def progress_table(
+    rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = (), *, waiting_count: int = 0
+) -> Table:
+    """Draw what the workers are doing, and below it which files wait for what: the first of `waiting_count`."""
     table = Table.grid(padding=(0, 2))
     for row in sorted(rows, key=lambda row: row.job_id):
         bar = ProgressBar(total=1.0, completed=row.fraction, width=20) if row.fraction is not None else Text("")
         table.add_row(Text.from_markup(f"[bold]{safe(row.name)}[/bold]"), step_words(row.step), bar)
     for rel, sentence in waits[:MOST_WAITS]:
         table.add_row(Text.from_markup(safe(rel), style="dim"), Text.from_markup(safe(sentence), style="dim"), "")
-    if len(waits) > MOST_WAITS:
-        table.add_row("", Text(f"and {len(waits) - MOST_WAITS} more files wait", style="dim"), "")
+    more = waiting_count - len(waits[:MOST_WAITS])
+    if more > 0:
+        table.add_row("", Text(f"and {more} more files wait", style="dim"), "")
     return table

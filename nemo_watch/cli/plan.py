@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,12 +24,14 @@ from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.places import hung_inboxes, load_config, locate, named_inboxes
 from nemo_watch.config import Config, Inbox
 from nemo_watch.errors import FolderError
+from nemo_watch.intake.names import is_within
 from nemo_watch.ledger import Ledger
-from nemo_watch.ledger.finding import reading
-from nemo_watch.model import Export
-from nemo_watch.pipeline.first_run import MOST_DROPS, SESSION_CREDITS, recall
+from nemo_watch.ledger.finding import reading, unpaid_clips
+from nemo_watch.model import Export, FileRef
+from nemo_watch.pipeline.first_run import MOST_DROPS, SESSION_CREDITS, recall, resume_command
 from nemo_watch.reports import source_table
 from nemo_watch.statefolder import LEDGER_NAME, is_running
+from nemo_watch.watcher.disk import stamp_of
 
 WORDS: dict[Action, str] = {
     "edit": "edit",
@@ -73,7 +76,7 @@ async def make_plan(config: Config, what: str | None) -> list[InboxPlan]:
             if inbox.name in hung:
                 plans.append(InboxPlan(inbox, problem=hung[inbox.name]))
             else:
-                plans.append(await _plan_inbox(config, inbox, under, ledger))
+                plans.append(await _plan_inbox(config, inbox, under, ledger, running=in_use))
         return plans
 
 
@@ -94,36 +97,47 @@ def _wanted(config: Config, what: str | None) -> tuple[Sequence[Inbox], str]:
     )
 
 
-async def _plan_inbox(config: Config, inbox: Inbox, under: str, ledger: Ledger | None) -> InboxPlan:
+async def _plan_inbox(config: Config, inbox: Inbox, under: str, ledger: Ledger | None, *, running: bool) -> InboxPlan:
     plan = InboxPlan(inbox)
-    oracle = Oracle(config, inbox, ledger)
+    decided = await recall(ledger, inbox.name, inbox.path, config.backend.url) if ledger is not None else None
+    counts = decided is None and config.backend.url != "sandbox"
+    # For the count of a first start the whole inbox must be looked at.
+    oracle = Oracle(config, inbox, ledger, running=running, about="" if counts else under)
     try:
         await oracle.listen()
-        for ref in oracle.seen.files:
-            if not under or ref.rel == under or ref.rel.startswith(under + "/"):
-                plan.fates.append(await oracle.fate(ref))
+        found = [ref for ref in oracle.seen.files if is_within(ref.rel, under)]
+        for ref in found or await asyncio.to_thread(_unlisted, inbox.path, under):
+            plan.fates.append(await oracle.fate(ref))
+    except FileNotFoundError as error:
+        plan.problem = f"{error.filename} is not there"
+        return plan
     except OSError as error:
         plan.problem = f"{inbox.path} cannot be listed: {error.strerror or error}"
         return plan
     finally:
         oracle.close()
     plan.unread = oracle.seen.unread
-    plan.note = await _first_run(config, inbox, oracle.seen.expected, ledger)
+    if counts:
+        unpaid = await unpaid_clips(ledger, inbox.name) if ledger is not None else frozenset()
+        plan.note = _first_run_note(inbox, len(oracle.seen.expected | unpaid))
+    elif decided is not None and decided.state == "held" and config.backend.url != "sandbox":
+        plan.note = decided.sentence(inbox.name)
     return plan
 
 
-async def _first_run(config: Config, inbox: Inbox, expected: int, ledger: Ledger | None) -> str:
-    if config.backend.url == "sandbox":
-        return ""
-    decided = await recall(ledger, inbox.name, inbox.path, config.backend.url) if ledger is not None else None
-    if decided is not None:
-        return decided.sentence(inbox.name) if decided.state == "held" else ""
-    if expected <= MOST_DROPS:
+def _first_run_note(inbox: Inbox, count: int) -> str:
+    if count <= MOST_DROPS:
         return ""
     return (
-        f'The first start on the inbox "{inbox.name}" with more than {MOST_DROPS} drops ({expected} lie there) holds '
-        f"them all, and nothing is sent until nemo-watch resume {inbox.name}."
+        f'The first start on the inbox "{inbox.name}" with more than {MOST_DROPS} drops ({count} lie there) holds '
+        f"them all, and nothing is sent until {resume_command(inbox.name)}."
     )
+
+
+def _unlisted(root: str, rel: str) -> list[FileRef]:
+    """Look at a file that a listing leaves out, as its name says that it does not count. Raises: OSError."""
+    seen = os.lstat(os.path.join(root, rel))
+    return [] if stat.S_ISDIR(seen.st_mode) else [FileRef(rel, stamp_of(seen))]
 
 
 # ---------------------------------------------------------------- what is shown
@@ -173,6 +187,8 @@ def _row(fate: Fate) -> dict[str, Any]:
         "assets": [source_table(rel)["source"] for rel in fate.assets],
         "notes": list(fate.notes),
         "not_before": fate.not_before_at.isoformat() if fate.not_before_at else None,
+        "unchanged_since": fate.unchanged_at.isoformat() if fate.unchanged_at else None,
+        "upcoming": fate.upcoming,
         "line": fate.line,
         "column": fate.column,
     }
@@ -190,7 +206,15 @@ def export_words(export: Export) -> str:
 
 
 def fate_words(fate: Fate) -> str:
-    """Say what would happen to a file and why, on one line."""
+    """Say what would happen to a file and why, since when it lies there unchanged, and what comes next: on one line."""
+    parts = [_rule_words(fate)]
+    if fate.upcoming and fate.unchanged_at is not None:
+        parts.append(f"by its time stamp unchanged since {clock(fate.unchanged_at)}")
+    parts += [fate.upcoming] if fate.upcoming else []
+    return "; ".join(parts)
+
+
+def _rule_words(fate: Fate) -> str:
     if fate.action == "edit":
         sent = "; ".join(f'"{message}"' for message in fate.messages)
         exported = ", ".join(export_words(export) for export in fate.exports)
@@ -200,7 +224,7 @@ def fate_words(fate: Fate) -> str:
         return "; ".join([*parts, *fate.notes])
     if fate.action == "reject":
         at = f" (line {fate.line}, column {fate.column})" if fate.line else ""
-        return f"{fate.code}: {fate.why}{at} {fate.mend}".strip()
+        return f"{fate.code}: {fate.why}{at} {fate.mend}".strip().removesuffix("." if fate.upcoming else "")
     return fate.why
 
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from nemo_watch.cli import EXIT_GOOD
 from nemo_watch.cli.pictures import plain, safe, step_words
 from nemo_watch.cli.places import load_config
 from nemo_watch.config import Config
+from nemo_watch.intake.words import sentence
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Job, Json
 from nemo_watch.pipeline.first_run import FIRST_RUN, recall
@@ -63,7 +64,8 @@ async def _read(config: Config) -> dict[str, Any]:
             ]
             + await _first_runs(config, ledger),
             "inboxes": [
-                {"name": key.removeprefix("inbox:"), **value} | ({} if running else NOT_WATCHED)
+                {"name": key.removeprefix("inbox:"), **value}
+                | ({"waiting": [_wait(row) for row in value["waiting"]]} if running else NOT_WATCHED)
                 for key, value in notices.items()
                 if key.startswith("inbox:")
             ],
@@ -73,6 +75,23 @@ async def _read(config: Config) -> dict[str, Any]:
         }
     finally:
         await ledger.close()
+
+
+def _wait(told: Json) -> dict[str, Any]:
+    """Word why a file waits, as of now, from what the daemon wrote when that last changed."""
+
+    def seconds(name: str, sign: int) -> float | None:
+        at = told.get(name)
+        return None if at is None else sign * (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
+
+    why = sentence(told["rule"], told["upcoming"], told["window_s"], seconds("unchanged_since", -1), seconds("next", 1))
+    return {
+        "file": printable(told["file"]),
+        "reason": told["reason"],
+        "why": why,
+        "unchanged_since": told["unchanged_since"],
+        "next": told["next"],
+    }
 
 
 async def _first_runs(config: Config, ledger: Ledger) -> list[Json]:

@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 
 from nemo_watch import reports
-from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
-from nemo_watch.cli.fates import Fate, Oracle
+from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD, EXIT_USAGE
+from nemo_watch.cli.fates import Fate, Oracle, is_left_behind
 from nemo_watch.cli.jobwords import clock, job_words
 from nemo_watch.cli.levers import ask
 from nemo_watch.cli.pictures import safe
@@ -35,6 +35,9 @@ from nemo_watch.pipeline.house import paid_so_far
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 
 REPORT_MOST_BYTES = 256 * 1024
+MISUSED = ("folder", "no_name")
+"""What is asked about a folder, or about nothing, has no answer: the command was used in a way it cannot be."""
+NO_NAME = '""'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,16 @@ class Said:
 
 
 def run_why(config_path: str | None, file: str, *, as_json: bool) -> int:
-    """Print the sentence; exit 1 if there is nothing to say of the file."""
+    """Print the sentence; exit 1 if there is nothing to say of the file, 2 if what was named is no file at all."""
     config = load_config(config_path)
     spot, said = asyncio.run(look(config, file))
+    is_misused = said.state in MISUSED
     if as_json:
         print(json.dumps(as_table(file, spot, said), indent=2))
     else:
-        Console(highlight=False, soft_wrap=True).print(f"{safe(file)}: {safe(in_words(said))}")
-    return EXIT_GOOD if said.found else EXIT_FOUND
+        console = Console(highlight=False, soft_wrap=True, stderr=is_misused)
+        console.print(f"{safe(file) or NO_NAME}: {safe(in_words(said))}")
+    return EXIT_USAGE if is_misused else EXIT_GOOD if said.found else EXIT_FOUND
 
 
 def in_words(said: Said) -> str:
@@ -106,6 +111,8 @@ def as_table(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
 
 async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
     """Find out what there is to say of a file. Raises: LedgerError, OperatorError. Repeat: safe."""
+    if not file:
+        return None, Said("no_name", "this names no file; write it behind the word: nemo-watch why FILE", found=False)
     in_use = is_running(config.state.path)
     async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
         hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
@@ -116,25 +123,33 @@ async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
         spot = await asked.find(file, frozenset(hung))
         if spot is None:
             there = os.path.lexists(file)
+            if os.path.isdir(file):
+                return None, _of_folder("a folder outside of the inboxes")
             what = "it lies in none of the folders" if there else "there is no such file, and no job knows its name"
             return None, Said("outside", f"{what}; the inboxes are {named_inboxes(config)}", found=False)
         return spot, await (asked.in_inbox(spot) if spot.role == "inbox" else asked.in_target(spot))
 
 
+def _of_folder(which: str) -> Said:
+    sentence = f"it is {which}: name a file in an inbox, or look at all of them with nemo-watch plan"
+    return Said("folder", sentence, found=False)
+
+
 async def _of_hung(spot: Spot, ledger: Ledger | None, state: str) -> Said:
     job = await last_job_at(ledger, spot.inbox.name, spot.rel) if ledger is not None else None
     if job is not None:
-        return replace(_of_job(job, []), note=f'its inbox "{spot.inbox.name}" is {state}')
+        return replace(_of_job(job, [], running=True), note=f'its inbox "{spot.inbox.name}" is {state}')
     return Said("hung", f'its inbox "{spot.inbox.name}" is {state}; it goes on when the folder answers again')
 
 
-def _of_job(job: Job, results: list[str]) -> Said:
+def _of_job(job: Job, results: list[str], *, running: bool) -> Said:
     failure = job.failure
+    goes_on = running and job.state in OPEN_STATES and not job.active
     return Said(
         job.state,
-        job_words(job, results),
+        job_words(job, results, running=running),
         since_at=job.updated_at,
-        next_at=job.next_try_at if job.state in OPEN_STATES and not job.active else None,
+        next_at=job.next_try_at if goes_on else None,
         job=job,
         code=failure.code if failure is not None else job.reason if job.state == "held" else "",
         action=failure.action if failure is not None else "",
@@ -150,11 +165,14 @@ class _Asked:
         self._in_use = in_use
 
     async def find(self, file: str, hung: frozenset[str]) -> Spot | None:
-        """Find what is meant: a path, else a name below one of the folders, else one that the ledger knows."""
-        spot = locate(self._config, file) if os.path.isabs(file) or os.path.lexists(file) else None
-        if spot is not None or os.path.isabs(file):
+        """Find what is meant: a path, of what lay there once too, else a name below one of the folders or in a job."""
+        is_there = os.path.lexists(file)
+        spot = locate(self._config, file)
+        if os.path.isabs(file) or (spot is not None and (is_there or await self._knows(spot))):
             return spot
         rel = os.path.normpath(file)
+        if rel.split("/")[0] in (".", ".."):  # never a name below a folder
+            return spot
         for role in ROLES:
             for inbox in self._config.inboxes:
                 if inbox.name not in hung and os.path.lexists(os.path.join(folder_of(inbox, role), rel)):
@@ -162,7 +180,15 @@ class _Asked:
         for inbox in self._config.inboxes if self._ledger is not None else ():
             if self._ledger is not None and await last_job_at(self._ledger, inbox.name, rel) is not None:
                 return Spot(inbox, "inbox", rel)
-        return None
+        return spot
+
+    async def _knows(self, spot: Spot) -> bool:
+        """Tell whether a job knows a place, whatever lies there now."""
+        if self._ledger is None:
+            return False
+        if spot.role == "inbox":
+            return await last_job_at(self._ledger, spot.inbox.name, spot.rel) is not None
+        return await job_that_put(self._ledger, spot.path) is not None
 
     # ------------------------------------------------------------ a file in an inbox
 
@@ -176,10 +202,7 @@ class _Asked:
         except OSError as error:
             return await self._of_missing(spot, error)
         if stat.S_ISDIR(seen.st_mode):
-            which = "the inbox itself" if not spot.rel else "a folder"
-            return Said(
-                "folder", f"it is {which}: name a file in it, or look at all of them with nemo-watch plan", found=False
-            )
+            return _of_folder("a folder" if spot.rel else "the inbox itself")
         ref = FileRef(spot.rel, FileStamp(seen.st_ino, seen.st_size, seen.st_mtime_ns))
         for look in (self._as_clip, self._as_text):
             said = await look(spot, ref)
@@ -201,6 +224,8 @@ class _Asked:
         job = await job_of_file(self._ledger, spot.inbox.name, ref)
         if job is None or job.state == "cancelled":
             return None
+        if await is_left_behind(self._ledger, job, self._config.backend.url):
+            return None  # the next start takes the file for new
         said = await self._told(job)
         if job.state == "delivered" and job.work.originals == "keep":
             return replace(said, note="the original stays where it is")
@@ -211,10 +236,7 @@ class _Asked:
         if self._ledger is not None and job.state == "delivered":
             step = await self._ledger.step(job.job_id, "deliver")
             results = [one["target"] for one in step.data["files"]] if step is not None else []
-        said = _of_job(job, results)
-        if job.state in OPEN_STATES and not self._in_use:
-            return replace(said, note="the daemon is not running; it goes on when it starts")
-        return said
+        return _of_job(job, results, running=self._in_use)
 
     async def _as_text(self, spot: Spot, ref: FileRef) -> Said | None:
         """Speak of an instruction that a job uses, or that came too late for one."""
@@ -234,7 +256,7 @@ class _Asked:
                 return replace(
                     await self._told(job),
                     state="sidecar",
-                    sentence=f"it says what to do with {clip.rel}: {job_words(job)}",
+                    sentence=f"it says what to do with {clip.rel}: {job_words(job, running=self._in_use)}",
                 )
             if job.work.sidecar != ref and await paid_so_far(self._ledger, job) != "no":
                 return _late(job, clip, name)
@@ -285,7 +307,7 @@ class _Asked:
         )
 
     async def _judge_offline(self, spot: Spot, ref: FileRef, why_not: str) -> Said:
-        oracle = Oracle(self._config, spot.inbox, self._ledger)
+        oracle = Oracle(self._config, spot.inbox, self._ledger, running=self._in_use, about=spot.rel)
         try:
             await oracle.listen()
             fate = await oracle.fate(ref)
@@ -294,7 +316,15 @@ class _Asked:
             return Said("paused", sentence, found=False, note=why_not)
         finally:
             oracle.close()
-        return Said(fate.phase, _would(fate), code=fate.code, action=fate.mend, note=why_not)
+        return Said(
+            fate.phase,
+            _would(fate),
+            since_at=fate.unchanged_at if fate.upcoming else None,
+            code=fate.code,
+            action=fate.mend,
+            note=why_not,
+            tells_when=True,
+        )
 
     # ------------------------------------------------------------ a file in outbox, rejects or archive
 
@@ -322,9 +352,9 @@ def _would(fate: Fate) -> str:
         case "reject":
             return f"it would be rejected with {fate_words(fate)}"
         case "ignored":
-            return f"it is ignored: {fate.why}"
+            return f"it is ignored: {fate_words(fate)}"
         case _:
-            return fate.why
+            return fate_words(fate)
 
 
 def _late(job: Job, clip: FileRef, name: str) -> Said:

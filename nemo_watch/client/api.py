@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
@@ -23,7 +22,7 @@ from nemo_watch.client import download as downloads
 from nemo_watch.client import wire
 from nemo_watch.client.account import Account
 from nemo_watch.client.credentials import Credentials
-from nemo_watch.client.download import DownloadResult, Partial, Spool
+from nemo_watch.client.download import Disk, DownloadResult, Partial, Spool
 from nemo_watch.client.line import Line, unwrapped
 from nemo_watch.client.refusals import refusal, unintelligible
 from nemo_watch.client.transport import (
@@ -60,10 +59,9 @@ class Client:
         web_url: str,
         credentials: Credentials,
         timeouts: Timeouts | None = None,
-        disk: Executor | None = None,
         trust: ssl.SSLContext | None = None,
     ) -> None:
-        """Check the addresses; nothing is sent yet. `disk` runs the spool's file operations.
+        """Check the addresses; nothing is sent yet.
 
         Raises: ConfigError if an address cannot be used, or is plain http to another machine.
         """
@@ -72,7 +70,6 @@ class Client:
         self._line = Line(api_url, self._timeouts, trust)
         self.credentials = credentials
         self._account = Account(self._line, credentials, web)
-        self._spool = Spool(disk)
 
     def __repr__(self) -> str:
         return f"Client(api_url={str(self._line.api)!r}, credentials={self.credentials!r})"
@@ -254,14 +251,18 @@ class Client:
 
     # ------------------------------------------------------------ download
 
-    async def download(self, url: str, path: str, *, on_progress: Progress | None = None) -> DownloadResult:
+    async def download(
+        self, url: str, path: str, *, disk: Disk = asyncio.to_thread, on_progress: Progress | None = None
+    ) -> DownloadResult:
         """Fetch a result into the spool, going on where an earlier try of the same file broke off.
 
-        `path` grows while it is fetched; it is whole and durable only when this returns. No header of ours goes along.
+        `path` grows while it is fetched; it is whole and durable only when this returns. `disk` runs what touches it.
+        No header of ours goes along.
         Raises: CloudError, MediaError ("download_corrupt"), FolderError. Repeat: safe. Source: contract.md 8.3.
         """
         doing = "fetching the result"
-        asked = await self._spool.partial(path, url)
+        spool = Spool(disk)
+        asked = await spool.partial(path, url)
         loop = asyncio.get_running_loop()
         with converted(doing):
             while True:
@@ -269,14 +270,20 @@ class Client:
                     asyncio.timeout(self._timeouts.stall_s) as limit,
                     self._line.follow(url, downloads.ranges(asked), doing) as response,
                 ):
-                    result = await self._saved(response, url, path, asked, on_progress, limit, loop, doing)
+                    result = await self._saved(spool, response, url, path, asked, on_progress, limit, loop, doing)
                 if result:
                     return result
                 # The range did not hold: from the beginning, which cannot fail in the same way.
                 asked = None
 
     async def download_fallback(
-        self, render_id: str, path: str, skill: SkillHeaders, *, on_progress: Progress | None = None
+        self,
+        render_id: str,
+        path: str,
+        skill: SkillHeaders,
+        *,
+        disk: Disk = asyncio.to_thread,
+        on_progress: Progress | None = None,
     ) -> DownloadResult:
         """Fetch a result through the backend itself: bytes, a redirect, or JSON with an address; the last two are
         followed without the token.
@@ -300,7 +307,9 @@ class Client:
                         answer = await bounded(response.aiter_bytes(), doing, response.status_code)
                         payload = unwrapped(response, answer, doing)
                         return urljoin(str(self._line.api), wire.read_render(payload, doing, render_id).url)
-                    result = await self._saved(response, str(address), path, None, on_progress, limit, loop, doing)
+                    result = await self._saved(
+                        Spool(disk), response, str(address), path, None, on_progress, limit, loop, doing
+                    )
                     if result is None:
                         raise unintelligible(doing, response.status_code, "a part that was not asked for")
                     return result
@@ -310,10 +319,11 @@ class Client:
             return found
         if found.rstrip("/") == str(self._line.api).rstrip("/"):
             raise unintelligible(doing, 200, "an answer without an address")
-        return await self.download(found, path, on_progress=on_progress)
+        return await self.download(found, path, disk=disk, on_progress=on_progress)
 
     async def _saved(
         self,
+        spool: Spool,
         response: httpx.Response,
         url: str,
         path: str,
@@ -324,7 +334,7 @@ class Client:
         doing: str,
     ) -> DownloadResult | None:
         if asked and response.status_code == 416:
-            return await self._spool.finish(path, asked) if downloads.is_whole(response, asked) else None
+            return await spool.finish(path, asked) if downloads.is_whole(response, asked) else None
         if response.status_code not in (200, 206) or downloads.is_document(response):
             raise await downloads.bad_answer(response, doing)
         body = downloads.body_of(response, url, asked)
@@ -334,7 +344,7 @@ class Client:
         def moved() -> None:
             limit.reschedule(loop.time() + self._timeouts.stall_s)
 
-        return await self._spool.save(response, path, body, on_progress, moved)
+        return await spool.save(response, path, body, on_progress, moved)
 
     # ------------------------------------------------------------ below
 

@@ -1,21 +1,19 @@
 """Results brought into the spool: resumed where they broke off, checked for their length, durable at the end.
 
-Touches: the spool, from the executor it is given; the network, through the responses it is given.
+Touches: the spool, through the threads it is given; the network, through the responses it is given.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -27,6 +25,9 @@ from nemo_watch.errors import CloudError, FolderError, MediaError, RefusedError
 from nemo_watch.reply import without_secrets
 
 T = TypeVar("T")
+
+Disk = Callable[..., Awaitable[Any]]
+"""Runs a blocking function with its arguments on the threads of the folder that it touches."""
 
 WRITE_BYTES = 4 << 20
 
@@ -62,10 +63,10 @@ class Partial:
 
 
 class Spool:
-    """Writes downloads: every file operation runs in the executor, and its failures become FolderErrors."""
+    """Writes downloads: every file operation runs on the folder's threads, and its failures become FolderErrors."""
 
-    def __init__(self, executor: Executor | None) -> None:
-        self._executor = executor
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
 
     async def partial(self, path: str, url: str) -> Partial | None:
         """Find what is there of a download of this address; None if it has to begin anew."""
@@ -124,7 +125,7 @@ class Spool:
 
     async def _do(self, path: str, work: Callable[..., T], *args: object) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+            result: T = await self._disk(work, *args)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise FolderError(
@@ -134,6 +135,7 @@ class Spool:
                 if full
                 else "Give the daemon's user a spool folder it can write to.",
             ) from error
+        return result
 
 
 def ranges(found: Partial | None) -> dict[str, str]:
@@ -206,7 +208,7 @@ def is_document(response: httpx.Response) -> bool:
     return kind in ("text/html", "application/xhtml+xml", "application/json") or kind.endswith("+json")
 
 
-# ---------------------------------------------------------------- in the executor's threads
+# ---------------------------------------------------------------- in the folder's threads
 
 
 def _meta(path: str) -> str:

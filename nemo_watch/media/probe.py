@@ -154,16 +154,18 @@ def _forced_format(path: str) -> tuple[str, ...]:
         raise MediaError(f"The file cannot be read: {error}.", code="unreadable") from error
 
 
-async def probe(path: str) -> MediaInfo:
+async def probe(path: str, *, reader: tuple[str, ...] | None = None) -> MediaInfo:
     """Say what a file holds. The suffix decides nothing, the content does; lists and playlists are not opened.
+
+    `reader` are the options that choose how it is read; None looks at its first bytes for them, here and now.
 
     Raises: MediaError (code "not_media") if it is no video, image or sound that can be read, ("unreadable") if it
         cannot be opened; MediaToolError if there is no usable ffmpeg.
     Source: render.md 1 and 6.
     """
     path = os.path.abspath(path)
-    args = ["-v", "info", *safe_input(path, *_forced_format(path))]
-    told = await run_ffmpeg(args, cwd=os.path.dirname(path), limits=PROBE_LIMITS)
+    args = ["-v", "info", *safe_input(path, *(_forced_format(path) if reader is None else reader))]
+    told = await run_ffmpeg(args, cwd="/", limits=PROBE_LIMITS)
     info = None if told.stopped else parse_probe(told.stderr)
     if info is None:
         raise _refusal(told)
@@ -194,4 +196,4 @@ async def measure(path: str, stream: Literal["v", "a"]) -> RunResult:
     """
     path = os.path.abspath(path)
     args = ["-v", "error", *safe_input(path), "-map", f"0:{stream}:0", "-c", "copy", "-f", "null", "-"]
-    return await run_ffmpeg(args, cwd=os.path.dirname(path), limits=MEASURE_LIMITS)
+    return await run_ffmpeg(args, cwd="/", limits=MEASURE_LIMITS)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from nemo_watch.errors import MediaError, MediaToolError
 from nemo_watch.media.probe import MediaInfo, measure, probe
 from nemo_watch.media.run import RunLimits, run_ffmpeg, safe_input
 from nemo_watch.media.sniff import box_duration_ms, sniff
+
+Disk = Callable[..., Awaitable[Any]]
+"""Runs a blocking function with its arguments on the threads of the folder that it touches."""
 
 _HINT = "The result is fetched again; if that does not help, it is rendered again once, which is free."
 
@@ -16,17 +21,20 @@ def _corrupt(message: str) -> MediaError:
     return MediaError(message, code="download_corrupt", hint=_HINT)
 
 
-async def verify_video(path: str, *, expected_s: float | None = None, expected_bytes: int | None = None) -> MediaInfo:
+async def verify_video(
+    path: str, *, expected_s: float | None = None, expected_bytes: int | None = None, disk: Disk | None = None
+) -> MediaInfo:
     """Check that a result is whole: its length in bytes, its boxes, and that every frame of it decodes.
 
-    Without an ffmpeg for the platform, length, boxes and the length in the header are what is checked.
+    Without an ffmpeg for the platform, length, boxes and the length in the header are what is checked. `disk` runs what
+    touches the file in this process; without it that is done at once.
 
     Units: the decoded length may differ from `expected_s` by 2 s or a tenth, whichever is more.
     Raises: MediaError (code "download_corrupt") if it is not whole, ("unreadable") if it cannot be read at all.
     Source: product.md 4.4, measured: ffmpeg ends with 0 on truncated and on damaged input.
     """
     path = os.path.abspath(path)
-    from_header = _check_bytes(path, expected_bytes)
+    from_header = _check_bytes(path, expected_bytes) if disk is None else await disk(_check_bytes, path, expected_bytes)
     try:
         info = await _decode(path)
     except MediaToolError:
@@ -58,14 +66,14 @@ def _check_bytes(path: str, expected_bytes: int | None) -> MediaInfo:
 async def _decode(path: str) -> MediaInfo:
     """Decode all of it and give what it holds, with the length that was decoded in place of the one claimed."""
     try:
-        info = await probe(path)
+        info = await probe(path, reader=())
     except MediaError as error:
         raise _corrupt(f"The result does not open: {error.message}") from error
     if info.video is None:
         raise _corrupt("The result has no picture.")
     limit_s = 60.0 + 20.0 * info.duration_ms / 1000
     args = ["-v", "error", "-max_error_rate", "0.01", *safe_input(path), "-map", "0:v:0", "-map", "0:a:0?"]
-    done = await run_ffmpeg([*args, "-f", "null", "-"], cwd=os.path.dirname(path), limits=RunLimits(wall_s=limit_s))
+    done = await run_ffmpeg([*args, "-f", "null", "-"], cwd="/", limits=RunLimits(wall_s=limit_s))
     if done.stopped:
         raise MediaToolError("Decoding the result takes longer than this machine is given for it.")
     if done.returncode:

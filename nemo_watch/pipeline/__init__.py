@@ -12,6 +12,7 @@ from nemo_watch.pipeline.editing import RejectedError, edit, ensure_session, rem
 from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
+from nemo_watch.pipeline.following import follow_files, turn_to
 from nemo_watch.pipeline.house import (
     EndedError,
     House,
@@ -28,8 +29,18 @@ from nemo_watch.pipeline.house import (
 from nemo_watch.pipeline.reusing import reused_source, take_over
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
-__all__ = ["House", "InboxRules", "Patience", "Progress", "accept", "make_edit_id", "run_job", "understand"]
-
+__all__ = [
+    "House",
+    "InboxRules",
+    "Patience",
+    "Progress",
+    "accept",
+    "follow_files",
+    "make_edit_id",
+    "run_job",
+    "turn_to",
+    "understand",
+]
 
 UNKNOWN_INBOX = "inbox_unknown"
 
@@ -88,13 +99,15 @@ async def run_job(house: House, job: Job) -> None:
 
 async def _is_held_at_first_run(house: House, job: Job) -> bool:
     """Hold a job whose inbox waits for a person's word; what was begun before goes on. Source: product.md 4.7."""
-    if await house.ledger.steps(job.job_id):
+    steps = await house.ledger.steps(job.job_id)
+    if any(not step.name.startswith(("session", "upload")) for step in steps):  # those two cost nothing
         return False
     sentence = await house.why_not(job.inbox)
     if sentence:
         await house.ledger.update(
             job.job_id, state="held", reason=FIRST_RUN, sentence=sentence, next_try_at=None, active=False
         )
+        sentence = await house.why_not(job.inbox)  # whoever let the inbox go meanwhile has not seen this job
     return bool(sentence)
 
 
@@ -171,7 +184,11 @@ async def _reject(house: House, job: Job, failure: Failure) -> None:
 async def _release(house: House, job: Job, error: MediaError) -> None:
     """Give the file back to the intake, as nothing was paid for it yet."""
     await house.ledger.release(job.job_id, error.message)
-    house.on_release(job.inbox, job.clip.rel)
+    # Its clip may have been renamed since the worker began.
+    fresh = await house.ledger.job(job.job_id) or job
+    for inbox, rel in {(job.inbox, job.clip.rel), (fresh.inbox, fresh.clip.rel)}:
+        if inbox in house.inboxes:
+            house.on_release(inbox, rel)
     log.info("job.released", job=job.job_id, file=job.clip.rel, why=error.message)
 
 

@@ -5,6 +5,7 @@ Touches: the inbox (reading only) and the ledger.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ async def enter_drop(house: House, drop: Drop) -> Job:
         return await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)
     try:
         instructions, work = await understand(rules, drop)
+        work = replace(work, backend=house.backend_key)
     except SidecarError as error:
         failure = Failure(error.code, error.message, error.hint, line=error.line, column=error.column, step="sidecar")
         return await _enter_refused(house, drop, _bare_work(rules, drop), failure)
@@ -50,9 +52,10 @@ async def enter_drop(house: House, drop: Drop) -> Job:
         return await _enter_refused(
             house, drop, work, Failure(error.code, error.message, error.hint, step="fingerprint")
         )
+    work = replace(work, fingerprints=tuple(extras))
     edit_id = make_edit_id(house.backend_key, [sha256, *sorted(extras)], work)
     # One at a time: of two drops of the same work that come together, one pays and the other one knows of it.
-    async with house.entering:
+    async with house.entering.setdefault(edit_id, asyncio.Lock()):
         return await _enter(house, drop, work, edit_id, sha256, instructions)
 
 
@@ -176,8 +179,10 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
             or not await owner.inbox.call(folders.is_unchanged, owner.places.inbox, paying.clip)
         ):
             # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
-            await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip)
-            return paying
+            if await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip, _followed(paying.work, work)):
+                return paying
+            # It came to its end in this very moment; now it is known how.
+            return await _enter(house, drop, work, edit_id, sha256, instructions)
     match work.duplicates:
         case "process":
             return await house.ledger.enter(fresh)
@@ -193,6 +198,15 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
             others = len(await house.ledger.jobs_of_edit(edit_id)) - len(runs)
             job_id = f"{paying.job_id}.{others + 1}"
             return await house.ledger.enter(replace(fresh, job_id=job_id, reuses=paying.job_id))
+
+
+def _followed(known: Work, found: Work) -> Work:
+    """Let a job under way take along the files that lie beside its renamed clip now, where they say the same."""
+    if (known.instruction, known.exports, known.fingerprints) != (found.instruction, found.exports, found.fingerprints):
+        return known
+    return replace(
+        known, source=found.source, sidecar=found.sidecar, companions=found.companions, assets=found.assets
+    )
 
 
 def _job(

@@ -63,14 +63,14 @@ async def refuse_while_held(house: House, job: Job) -> None:
 
 
 async def _see_that_nothing_changed(house: House, job: Job) -> None:
-    """Before the first paid step: a changed clip or instruction is a new drop, nothing was paid for this one."""
+    """Before the first paid step: a changed clip, instruction or asset is a new drop, nothing was paid for this one."""
     rules = house.rules(job)
-    root = rules.places.inbox
-    for ref in (job.clip, *((job.work.sidecar,) if job.work.sidecar else ())):
-        if not await rules.inbox.call(folders.is_unchanged, root, ref):
-            there = await rules.inbox.call(os.path.lexists, os.path.join(root, ref.rel))
-            code, what = ("changed", "was changed") if there else ("gone", "was removed")
-            raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=code)
+    sidecar = (job.work.sidecar,) if job.work.sidecar else ()
+    for ref in (job.clip, *sidecar, *job.work.companions, *job.work.assets):
+        found = await rules.inbox.call(folders.standing, rules.places.inbox, ref)
+        if found != "same":
+            what = "was changed" if found == "changed" else "was removed"
+            raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=found)
     own = house.own_sidecar(job.inbox, job.clip.rel)
     used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None
     if own is not None and own.rel != used:
@@ -98,8 +98,10 @@ async def upload_files(house: House, job: Job, session: Session) -> None:
 async def _upload(house: House, job: Job, session: Session, name: str, ref: FileRef) -> None:
     rules = house.rules(job)
     filename = folders.last_part(ref.rel)
+    expected = job.sha256 if ref == job.clip else job.work.fingerprint_of(ref)
     started = await house.ledger.step(job.job_id, name)
     if started is not None and await _arrived(house, job, session, name, filename):
+        await _see_that_it_was(house, job, ref, expected)
         await house.done(job, name, {"filename": filename, "adopted": True})
         return
     await house.ledger.intend(job.job_id, name, house.token, {"filename": filename})
@@ -120,10 +122,30 @@ async def _upload(house: House, job: Job, session: Session, name: str, ref: File
         still = await rules.inbox.call(folders.is_unchanged, rules.places.inbox, ref)
     finally:
         rules.inbox.threads.soon(file.close)  # on a file system that hangs a close hangs, too
-    if ref == job.clip and (uploaded.sent_sha256 != job.sha256 or not still):
-        # What was sent is not what was judged whole: nothing is paid yet, so this file starts again from the beginning.
-        raise MediaError("The file was changed while it was uploaded.", code="changed")
+    if uploaded.sent_sha256 != expected or not still:
+        # What was sent is not what was checked: nothing is paid yet, so the clip starts again from the beginning.
+        await _forget_uploads(house, job)
+        raise MediaError(f"{filename} was changed while it was uploaded.", code="changed")
     await house.done(job, name, {"filename": filename, "sha256": uploaded.sent_sha256})
+
+
+async def _see_that_it_was(house: House, job: Job, ref: FileRef, expected: str) -> None:
+    """After an upload whose end nobody heard: what was checked was sent only if that is what lies there still."""
+    rules = house.rules(job)
+    try:
+        found = await rules.inbox.call(folders.fingerprint, rules.places.inbox, ref)
+    except MediaError:
+        await _forget_uploads(house, job)
+        raise
+    if found != expected:
+        await _forget_uploads(house, job)
+        raise MediaError(f"{folders.last_part(ref.rel)} was changed while it was uploaded.", code="changed")
+
+
+async def _forget_uploads(house: House, job: Job) -> None:
+    """Leave a session that holds something else than what was checked: it must never be gone on with."""
+    names = [step.name for step in await house.ledger.steps(job.job_id)]
+    await house.ledger.clear(job.job_id, *(name for name in names if name.startswith(("session", "upload"))))
 
 
 @dataclass(frozen=True, slots=True)

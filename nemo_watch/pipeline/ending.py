@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import tomli_w
 
 from nemo_watch import folders, reply, reports
+from nemo_watch.errors import FolderError
 from nemo_watch.folders import Plan
 from nemo_watch.folders.names import split
 from nemo_watch.guarded import GuardedFolder
+from nemo_watch.ledger.finding import planned_targets
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
 from nemo_watch.pipeline.editing import read_credits
@@ -33,61 +36,56 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
     if step is not None and step.state == "done":
         return
     house.show(job, name)
-    plan = step.data if step is not None else await _plan_delivery(house, job, session, draft)
+    plan = step.data if step is not None else await _plan_delivery(house, job, session, draft, None)
     rules = house.rules(job)
     while True:
-        await house.ledger.intend(job.job_id, name, house.token, plan)
+        mark = _mark(plan, job)
         taken = False
         for one in plan["files"]:
             way = Plan(one["source"], one["target"], one["sha256"])
-            published = await rules.outbox.call(folders.publish, rules.places.outbox, way, job.job_id)
+            published = await rules.outbox.call_with(house.spool, folders.publish, rules.places.outbox, way, mark)
             taken = taken or not published
         if not taken:
             content = plan["report"].encode()
             taken = not await rules.outbox.call(
-                folders.write_new, rules.places.outbox, plan["report_target"], content, job.job_id
+                folders.write_new, rules.places.outbox, plan["report_target"], content, mark
             )
         if not taken:
             break
         # Somebody else's file took a name since it was chosen: choose again for what is not there yet.
-        plan = await _plan_delivery(house, job, session, draft, before=plan)
+        plan = await _plan_delivery(house, job, session, draft, plan)
     await house.done(job, name, plan)
     log.info("job.delivered", job=job.job_id, file=job.clip.rel, result=plan["files"][0]["target"])
 
 
-async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, *, before: Json | None = None) -> Json:
+async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, before: Json | None) -> Json:
+    """Choose names and write the report, and commit both."""
+    credits_after = await read_credits(house, job)
+    # One after the other: two results of the same name and content would be taken for one.
+    async with house.leaving[house.rules(job).places.outbox]:
+        plan = await _choose_delivery(house, job, session, draft, before, credits_after)
+        await house.ledger.intend(job.job_id, "deliver", house.token, plan)
+    return plan
+
+
+async def _choose_delivery(
+    house: House, job: Job, session: Session, draft: Json, before: Json | None, credits_after: float | None
+) -> Json:
+    """Choose names and write the report. The inbox is not touched: a result is delivered though it is away."""
     rules = house.rules(job)
-    folder, stem, _suffix = split(job.clip.rel)
     files: list[Json] = []
     delivered: list[reports.Delivered] = []
     render_ids: list[str] = []
-    for number, export in enumerate(job.work.exports, start=1):
+    targets, report_target = await _result_names(house, job, before)
+    for number, target in enumerate(targets, start=1):
         made = await house.recorded(job, f"download-{number}") or {}
         rendered = await house.recorded(job, f"render-{number}") or {}
-        published = before["files"][number - 1] if before is not None else None
-        is_there = published is not None and await rules.outbox.call(
-            folders.is_content, published["target"], published["sha256"]
-        )
-        if published is not None and is_there:
-            target = published["target"]
-        else:
-            target = await rules.outbox.call(
-                folders.plan_name,
-                rules.places.outbox,
-                folder,
-                export.name or stem,
-                f".{export.format}",
-                also_taken=[os.path.basename(one["target"]) for one in files],
-            )
         files.append({"source": made["path"], "target": target, "sha256": made["sha256"]})
         render_ids.append(rendered["render_id"])
         delivered.append(
             reports.Delivered(os.path.basename(target), made["duration_s"], made["size_bytes"], made["sha256"])
         )
-    first_stem = split(delivered[0].name)[1]
-    report_target = await rules.outbox.call(
-        folders.plan_name, rules.places.outbox, folder, first_stem, reports.RESULT_REPORT
-    )
+    notes = [STAYS] if _would_go(job) and folders.is_mounted_read_only(rules.places.inbox) else []
     steps = await house.ledger.steps(job.job_id)
     paid_steps = await house.ledger.steps(job.reuses) if job.reuses else steps
     edits = [step for step in paid_steps if step.name.startswith("edit-") and step.state == "done"]
@@ -103,17 +101,55 @@ async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, 
         timeline=reply.timeline_summary(draft),
         delivered=delivered,
         credits_before=begun.data.get("credits_before") if begun is not None else None,
-        credits_after=await read_credits(house, job),
+        credits_after=credits_after,
         credits_alone=begun is not None and _spent_alone(house, job, begun),
         times={
             s.name: (s.ended_at - s.started_at).total_seconds()
             for s in steps
             if s.started_at and s.ended_at and s.name != "draft"
         },
-        notes=[*job.work.notes, *refused, *([STAYS] if await _stays(job, rules) and _would_go(job) else [])],
+        notes=[*job.work.notes, *refused, *notes],
         finished_at=now(),
     )
-    return {"files": files, "report_target": report_target, "report": tomli_w.dumps(report)}
+    return {
+        "files": files,
+        "report_target": report_target,
+        "report": tomli_w.dumps(report),
+        "temp": _mark(before, job) if before is not None else folders.temp_mark(house.ledger.ledger_id),
+    }
+
+
+async def _result_names(house: House, job: Job, before: Json | None) -> tuple[list[str], str]:
+    """Choose the paths of the results and of their report together: `talk-2.mp4` has `talk-2.report.toml`.
+
+    What was published under the names chosen `before` keeps them; only what is not there yet gets others.
+    """
+    outbox, root = house.rules(job).outbox, house.rules(job).places.outbox
+    folder, stem, _suffix = split(job.clip.rel)
+    parts = [(export.name or stem, f".{export.format}") for export in job.work.exports]
+    there: dict[int, str] = {}
+    for number, one in enumerate(before["files"] if before is not None else ()):
+        if await outbox.call(folders.is_content, one["target"], one["sha256"]):
+            there[number] = one["target"]
+    planned = await planned_targets(house.ledger, but=job.job_id)
+
+    async def choose(wanted: list[tuple[str, str]]) -> list[str]:
+        return await outbox.call(folders.plan_names, root, folder, wanted, planned=planned) if wanted else []
+
+    wanted = [part for number, part in enumerate(parts) if number not in there]
+    if 0 in there:
+        # The first result has its name: the report is named after that, whatever the others are called.
+        (report_target,) = await choose([(split(os.path.basename(there[0]))[1], reports.RESULT_REPORT)])
+        chosen = await choose(wanted)
+    else:
+        *chosen, report_target = await choose([*wanted, (parts[0][0], reports.RESULT_REPORT)])
+    fresh = iter(chosen)
+    return [there[number] if number in there else next(fresh) for number in range(len(parts))], report_target
+
+
+def _mark(plan: Json, job: Job) -> str:
+    """Give the mark of a plan's temporary files; plans of earlier versions had none but the job's id."""
+    return str(plan.get("temp", job.job_id))
 
 
 def _spent_alone(house: House, job: Job, begun: Step) -> bool:
@@ -127,24 +163,45 @@ def _spent_alone(house: House, job: Job, begun: Step) -> bool:
 
 async def archive(house: House, job: Job) -> None:
     """Put the original and its sidecar where `originals` says, and end the job. Raises: FolderError. Repeat: safe."""
+    job = await _as_it_lies(house, job)
     rules = house.rules(job)
     house.show(job, "archive")
     if await _stays(job, rules):
         if _would_go(job):
             log.info("file.kept", job=job.job_id, file=job.clip.rel, why=STAYS)
-    elif job.work.originals == "delete":
-        for ref in await _leaving(house, job):
-            result = await rules.inbox.call(folders.delete_original, rules.places.inbox, ref, job.job_id)
-            await _left(house, job, ref, result)
-            if result == "changed" and ref.rel == job.clip.rel:
-                break  # its instruction and subtitles stay with the new version
     else:
-        await _move_away(house, job, "archive", rules.archive, None)
+        place = None if job.work.originals == "delete" else rules.archive
+        job = await _move_away(house, job, "archive", place, None)
     await house.ledger.update(
         job.job_id, state="delivered", reason="", sentence="", step="", progress=100.0, next_try_at=None
     )
+    await _see_what_came(house, job)
     # Everything is in its place: the spool copy has done its duty.
-    await house.spool.call(shutil.rmtree, os.path.join(house.spool.root, job.job_id), ignore_errors=True)
+    try:
+        await house.spool.call(shutil.rmtree, os.path.join(house.spool.root, job.job_id), ignore_errors=True)
+    except FolderError as error:
+        log.info("spool.left", job=job.job_id, why=error.message)
+
+
+async def _as_it_lies(house: House, job: Job) -> Job:
+    """Read a job again before its files leave: its clip may have been renamed or touched since the worker began."""
+    fresh = await house.ledger.job(job.job_id)
+    if fresh is None or fresh.inbox not in house.inboxes:
+        return job
+    return replace(job, inbox=fresh.inbox, clip=fresh.clip, work=fresh.work)
+
+
+async def _see_what_came(house: House, job: Job) -> None:
+    """After the end of a job: the same clip, dropped again while its files were leaving, was taken for the job's own.
+
+    It lies in the inbox still, and nobody would ever look at it: it is a drop of its own now. Repeat: safe.
+    """
+    fresh = await house.ledger.job(job.job_id)
+    if fresh is not None and (fresh.inbox, fresh.clip) != (job.inbox, job.clip):
+        log.info("file.again", job=job.job_id, file=fresh.clip.rel)
+        await house.ledger.forget_file(fresh.inbox, fresh.clip.rel)
+        if fresh.inbox in house.inboxes:
+            house.on_release(fresh.inbox, fresh.clip.rel)
 
 
 async def _stays(job: Job, rules: InboxRules) -> bool:
@@ -161,8 +218,9 @@ async def reject(house: House, job: Job, failure: Failure) -> None:
 
     Raises: FolderError (the job is held until the folder can take it). Repeat: safe.
     """
+    job = await _as_it_lies(house, job)
     house.show(job, "reject")
-    await _move_away(house, job, "reject", house.rules(job).rejects, failure)
+    job = await _move_away(house, job, "reject", house.rules(job).rejects, failure)
     await house.ledger.update(
         job.job_id,
         state="rejected",
@@ -172,34 +230,50 @@ async def reject(house: House, job: Job, failure: Failure) -> None:
         step=failure.step,
         next_try_at=None,
     )
+    await _see_what_came(house, job)
     log.warning("job.rejected", job=job.job_id, file=job.clip.rel, code=failure.code, why=failure.message)
 
 
-async def _move_away(house: House, job: Job, name: str, place: GuardedFolder, failure: Failure | None) -> None:
-    """Carry out the plan of the last moves, made and committed first; a name taken meanwhile is chosen again."""
+async def _move_away(house: House, job: Job, name: str, place: GuardedFolder | None, failure: Failure | None) -> Job:
+    """Carry out the plan of the last moves, made and committed first; a name taken meanwhile is chosen again.
+
+    Without a place to move them to the files are deleted. Gives the job with the clip that the plan was made for.
+    """
     rules = house.rules(job)
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
-        return
+        return _as_planned(job, step.data)
     plan = step.data if step is not None else None
     while plan is None or not await _carry_out(house, job, rules, place, plan):
         # One job after the other: of two that share a sidecar the second one sees that the first has planned its end.
-        async with house.leaving:
+        async with house.leaving[job.inbox]:
             plan = await _plan_leaving(house, job, place, failure)
             await house.ledger.intend(job.job_id, name, house.token, plan)
     await house.ledger.done(job.job_id, name, house.token, plan)
+    return _as_planned(job, plan)
 
 
-async def _plan_leaving(house: House, job: Job, place: GuardedFolder, failure: Failure | None) -> Json:
+def _as_planned(job: Job, plan: Json) -> Job:
+    if not plan["moves"]:
+        return job
+    first = plan["moves"][0]
+    return replace(job, clip=FileRef(first["rel"], unpack_stamp(first["stamp"])))
+
+
+async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, failure: Failure | None) -> Json:
     rules = house.rules(job)
-    plan: Json = {"moves": [], "report": "", "report_target": ""}
+    mark = folders.temp_mark(house.ledger.ledger_id)
+    plan: Json = {"moves": [], "report": "", "report_target": "", "temp": mark}
     if not await _stays(job, rules):
         leaving = {os.path.join(rules.places.inbox, ref.rel): ref for ref in await _leaving(house, job)}
-        rels = [ref.rel for ref in leaving.values()]
-        for move in await place.call(folders.plan_moves, rules.places, place.root, rels):
-            ref = leaving[move.source]
-            plan["moves"].append({"rel": ref.rel, "stamp": pack_stamp(ref.stamp), "target": move.target})
-    if failure is not None:
+        targets = dict.fromkeys(leaving, "")
+        if place is not None:
+            rels = [ref.rel for ref in leaving.values()]
+            moves = await place.call(folders.plan_moves, rules.places, place.root, rels)
+            targets = {move.source: move.target for move in moves}
+        for source, ref in leaving.items():
+            plan["moves"].append({"rel": ref.rel, "stamp": pack_stamp(ref.stamp), "target": targets[source]})
+    if failure is not None and place is not None:
         folder, stem, suffix = split(job.clip.rel)
         # The report is named after the clip as it lies in rejects: clip-2.mp4 has clip-2.mp4.error.toml.
         clip_name = os.path.basename(plan["moves"][0]["target"]) if plan["moves"] else stem + suffix
@@ -209,18 +283,24 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder, failure: F
     return plan
 
 
-async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFolder, plan: Json) -> bool:
-    if plan["report"] and not await place.call(
-        folders.write_new, place.root, plan["report_target"], plan["report"].encode(), job.job_id
+async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFolder | None, plan: Json) -> bool:
+    root, mark = rules.places.inbox, _mark(plan, job)
+    if (
+        place is not None
+        and plan["report"]
+        and not await place.call(folders.write_new, place.root, plan["report_target"], plan["report"].encode(), mark)
     ):
         return False
     for move in plan["moves"]:
         ref = FileRef(move["rel"], unpack_stamp(move["stamp"]))
-        result = await rules.inbox.call_with(
-            place, folders.move_original, rules.places.inbox, ref, place.root, move["target"], job.job_id
-        )
+        if place is None:
+            result = await rules.inbox.call(folders.delete_original, root, ref, mark)
+        else:
+            result = await rules.inbox.call_with(
+                place, folders.move_original, root, ref, place.root, move["target"], mark
+            )
         if result == "taken":
-            if plan["report"]:
+            if place is not None and plan["report"]:
                 await place.call(folders.remove_own, plan["report_target"], plan["report"].encode())
             return False
         await _left(house, job, ref, result)

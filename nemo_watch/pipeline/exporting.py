@@ -5,6 +5,7 @@ Touches: the backend, the spool, the ledger.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import NoReturn
 
 from nemo_watch import folders, policy
 from nemo_watch.errors import CloudError, MediaError
+from nemo_watch.folders.files import target_errors
 from nemo_watch.model import Export, Job, Json, RenderStatus, Session
 from nemo_watch.pipeline.editing import RejectedError
 from nemo_watch.pipeline.house import House, StepAsideError, log, now
@@ -155,7 +157,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     name, rendering = f"download-{number}", f"render-{number}"
     path = os.path.join(house.spool.root, job.job_id, f"{number}.mp4")
     known = await house.recorded(job, name)
-    if known is not None and os.path.exists(path) and os.path.getsize(path) == known["size_bytes"]:
+    if known is not None and await house.spool.call(_size_bytes, path) == known["size_bytes"]:
         return True
     await house.spool.call(folders.make_folder, os.path.dirname(path))
     started_at = now()
@@ -177,34 +179,52 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
         gone = MediaError("the backend does not have it any more.", code="download_corrupt")
         return await _bad_bytes(house, job, name, rendering, {**made, "bad": LAST_BAD}, part, gone)
     await house.spool.call(folders.take_name, part, path)
-    digest = await house.spool.call(folders.hash_file, path)
-    size_bytes = os.path.getsize(path)
+    digest, size_bytes = await house.spool.call(_content, path)
     data = {"path": path, "sha256": digest, "size_bytes": size_bytes, "duration_s": info.duration_ms / 1000}
     await house.done(job, name, data, started_at=started_at)
     log.info("download.done", job=job.job_id, step=name, size_bytes=size_bytes)
     return True
 
 
+def _size_bytes(path: str) -> int | None:
+    with target_errors(os.path.dirname(path)):
+        try:
+            return os.stat(path).st_size
+        except FileNotFoundError:
+            return None
+
+
+def _content(path: str) -> tuple[str, int]:
+    with target_errors(os.path.dirname(path)):
+        return folders.hash_file(path), os.stat(path).st_size
+
+
+def _throw_away(path: str) -> None:
+    with target_errors(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 async def _fetch(house: House, job: Job, made: Json, part: str, on_progress: Callable[[int, int], None]) -> None:
     """Take the URL first; the backend's own download route if the URL is missing, refused or gave bad bytes before."""
     if made["url"] and made["bad"] < 2:
         try:
-            await house.client.download(made["url"], part, on_progress=on_progress)
+            await house.client.download(made["url"], part, disk=house.spool.call, on_progress=on_progress)
             return
         except CloudError as error:
             # A host that stays silent or broken may be gone for good: then the backend's own route is asked, too.
             if not 400 <= error.status < 500 and job.attempts < PATIENT_TRIES:
                 raise
             log.warning("download.fallback", job=job.job_id, why=error.message)
-    await house.client.download_fallback(made["render_id"], part, house.skill(job), on_progress=on_progress)
+    await house.client.download_fallback(
+        made["render_id"], part, house.skill(job), disk=house.spool.call, on_progress=on_progress
+    )
 
 
 async def _bad_bytes(
     house: House, job: Job, name: str, rendering: str, made: Json, part: str, error: MediaError
 ) -> bool:
     """Count a damaged download: again, then the fallback, then one more render, then reject."""
-    if os.path.exists(part):
-        os.unlink(part)
+    await house.spool.call(_throw_away, part)
     bad = made["bad"] + 1
     made = {**made, "bad": bad}
     log.warning("download.bad", job=job.job_id, step=name, times=bad, why=error.message)

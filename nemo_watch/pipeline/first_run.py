@@ -6,11 +6,13 @@ Touches: the ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import shlex
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.finding import unpaid_clips
 from nemo_watch.pipeline.house import log, now
 
 FIRST_RUN = "first_run"
@@ -18,6 +20,9 @@ MOST_DROPS = 20
 """More of them at the first start are held. Source: product.md 4.7."""
 SESSION_CREDITS = 50
 """About what one editing session costs. Source: contract.md 7."""
+COUNT_WITHIN_S = 60.0
+"""So long is waited for texts that still change, before the files are counted as they are."""
+COUNT_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,13 @@ class FirstRun:
         return (
             f'{self.count} files lay in the inbox "{inbox}" at its first start, and editing them would cost about '
             f"{self.count * SESSION_CREDITS} credits ({SESSION_CREDITS} each). Nothing is sent, for new drops neither, "
-            f"until you say so: nemo-watch plan shows what would happen, nemo-watch resume {inbox} lets them go."
+            f"until you say so: nemo-watch plan shows what would happen, {resume_command(inbox)} lets them go."
         )
+
+
+def resume_command(inbox: str) -> str:
+    """Write the command that ends the hold of an inbox, as it can be pasted into a shell."""
+    return shlex.join(["nemo-watch", "resume", *(["--"] if inbox.startswith("-") else []), inbox])
 
 
 async def recall(ledger: Ledger, inbox: str, path: str, backend: str) -> FirstRun | None:
@@ -52,8 +62,15 @@ async def let_go(ledger: Ledger, inbox: str, path: str, backend: str) -> int | N
     decided = await recall(ledger, inbox, path, backend)
     if decided is None or decided.state != "held":
         return None
-    await _remember(ledger, inbox, FirstRun("passed", decided.count, path, backend, now().isoformat()))
+    await _let_pass(ledger, inbox, decided)
     return await ledger.wake(FIRST_RUN, inbox=inbox)
+
+
+async def _let_pass(ledger: Ledger, inbox: str, decided: FirstRun) -> FirstRun:
+    """Write that a person let an inbox go; durable when it returns."""
+    passed = replace(decided, state="passed", at=now().isoformat())
+    await _remember(ledger, inbox, passed)
+    return passed
 
 
 async def _remember(ledger: Ledger, inbox: str, decided: FirstRun) -> None:
@@ -63,16 +80,28 @@ async def _remember(ledger: Ledger, inbox: str, decided: FirstRun) -> None:
 class FirstRuns:
     """The decisions for all inboxes of a running daemon.
 
-    `count(inbox)` tells how many files are or will be drops, None before the inbox was listed for the first time.
+    `expected(inbox)` names the files that are or will be drops, None before the inbox was listed for the first time.
+    `reads_sidecars(inbox)` tells whether some of those may still turn out to be assets; that is waited for, but for
+    `patience_s` at most, as a text may never stand still.
     """
 
     def __init__(
-        self, ledger: Ledger, backend: str, paths: Mapping[str, str], count: Callable[[str], int | None]
+        self,
+        ledger: Ledger,
+        backend: str,
+        paths: Mapping[str, str],
+        *,
+        expected: Callable[[str], Collection[str] | None],
+        reads_sidecars: Callable[[str], bool],
+        patience_s: float = COUNT_WITHIN_S,
     ) -> None:
         self._ledger = ledger
         self._backend = backend
         self._paths = dict(paths)
-        self._count = count
+        self._expected = expected
+        self._reads_sidecars = reads_sidecars
+        self._patience_s = patience_s
+        self._reading_since_s: dict[str, float] = {}
         self._decided: dict[str, FirstRun] = {}
         self._turn = asyncio.Lock()
 
@@ -91,17 +120,37 @@ class FirstRuns:
                 await self._ledger.wake(FIRST_RUN, inbox=inbox)
 
     async def decide(self) -> None:
-        """Decide for every inbox that was listed since. Repeat: safe."""
-        for inbox in self._paths if not self.is_free else ():
-            if inbox not in self._decided:
-                await self.decide_for(inbox)
+        """Decide for every inbox whose files can be counted by now. Repeat: safe."""
+        for inbox in self._paths:
+            if self._is_open(inbox):
+                await self._decide_if_counted(inbox)
 
     async def decide_for(self, inbox: str) -> None:
-        """Decide for one inbox before the first of its files becomes a job. Repeat: safe."""
+        """Decide for one inbox before the first of its files becomes a job; returns when it is decided.
+
+        An inbox that was not listed yet is left to `decide`. Repeat: safe.
+        """
+        while self._is_open(inbox) and self._expected(inbox) is not None:
+            await self._decide_if_counted(inbox)
+            if self._is_open(inbox):
+                await asyncio.sleep(COUNT_AGAIN_S)
+
+    def _is_open(self, inbox: str) -> bool:
+        return not self.is_free and inbox not in self._decided
+
+    def _is_still_reading(self, inbox: str) -> bool:
+        if not self._reads_sidecars(inbox):
+            return False
+        now_s = asyncio.get_running_loop().time()
+        return now_s - self._reading_since_s.setdefault(inbox, now_s) < self._patience_s
+
+    async def _decide_if_counted(self, inbox: str) -> None:
         async with self._turn:
-            count = self._count(inbox) if not self.is_free and inbox not in self._decided else None
-            if count is None:
+            files = self._expected(inbox)
+            if not self._is_open(inbox) or files is None or self._is_still_reading(inbox):
                 return
+            # What an earlier start made jobs of lies there as well; the eyes take those files for known.
+            count = len({*files, *await unpaid_clips(self._ledger, inbox)})
             state: Literal["held", "passed"] = "held" if count > MOST_DROPS else "passed"
             decided = FirstRun(state, count, self._paths[inbox], self._backend, now().isoformat())
             await _remember(self._ledger, inbox, decided)
@@ -121,11 +170,14 @@ class FirstRuns:
         return decided.sentence(inbox) if decided.state == "held" else ""
 
     async def resume(self, inbox: str) -> int | None:
-        """End the hold of an inbox; return how many jobs go on, None if it was not held. Repeat: safe."""
+        """End the hold of an inbox; return how many jobs go on, None if it was not held. Repeat: safe.
+
+        Whatever ends this in the middle, the inbox is held or it has passed; of one that has, `load` wakes the rest.
+        """
         decided = self._decided.get(inbox)
         if decided is None or decided.state != "held":
             return None
-        # Before the jobs wake: they ask again whether they may.
-        self._decided[inbox] = FirstRun("passed", decided.count, decided.path, decided.backend, now().isoformat())
+        self._decided[inbox] = await _let_pass(self._ledger, inbox, decided)
         log.info("inbox.resumed", inbox=inbox, files=decided.count)
-        return await let_go(self._ledger, inbox, decided.path, decided.backend)
+        # Last: the jobs that wake ask again whether they may.
+        return await self._ledger.wake(FIRST_RUN, inbox=inbox)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -21,7 +22,7 @@ from nemo_watch.folderthreads import HUNG_S
 from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
-from nemo_watch.model import Duplicates, FileRef, Job, Json, Originals, SkillHeaders
+from nemo_watch.model import Duplicates, FileRef, FileStamp, Job, Json, Originals, SkillHeaders
 from nemo_watch.policy import Paid
 
 log = structlog.get_logger("nemo_watch.pipeline")
@@ -95,12 +96,11 @@ class House:
 
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
     `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
-    the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is
-    a clip's own sidecar as the intake sees it now. `why_not(inbox)` says why no job of an inbox may begin, "" if it
-    may. `entering` lets one drop after the other
-    ask whether its work is known, `leaving` one job after the other plan which files go with it. `paying`
-    are the jobs with a paid call in flight, `own_calls` counts each
-    job's paid calls in this process, `paid_calls` all of them.
+    the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is a clip's own
+    sidecar as the intake sees it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)` says why no job of an
+    inbox may begin, "" if it may. `entering` lets one drop after the other of the same edit ask whether its work is
+    known, `leaving` one job of an inbox, or of an outbox, after the other plan what goes where. `paying` are the jobs
+    with a paid call in flight, `own_calls` counts each job's paid calls in this process, `paid_calls` all of them.
     """
 
     ledger: Ledger
@@ -116,11 +116,12 @@ class House:
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]
     own_sidecar: Callable[[str, str], FileRef | None]
+    seen_as: Callable[[str, str], FileStamp | None]
     why_not: Callable[[str], Awaitable[str]]
     patience: Patience = field(default_factory=Patience)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    entering: asyncio.Lock = field(default_factory=asyncio.Lock)
-    leaving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    entering: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    leaving: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     paying: set[str] = field(default_factory=set)
     own_calls: Counter[str] = field(default_factory=Counter)
     progress: dict[str, Progress] = field(default_factory=dict)

@@ -5,10 +5,11 @@ Touches: the outbox (looking), the ledger.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from nemo_watch import folders
-from nemo_watch.folders.names import split
+from nemo_watch.folders.names import folder_key, key, split
 from nemo_watch.model import Failure, Job, Json, Session
 from nemo_watch.pipeline.editing import RejectedError
 from nemo_watch.pipeline.ending import archive
@@ -47,11 +48,15 @@ async def reused_source(house: House, job: Job) -> Source:
 
 
 async def take_over(house: House, job: Job) -> bool:
-    """If the result already lies in the outbox under the name this drop would get, archive the drop; else False."""
+    """If the result already lies in the outbox under the name this drop would get, archive the drop; else False.
+
+    What counts is where the result lies, not what the inbox was called when it was put there.
+    """
     for other in await house.ledger.jobs_of_edit(job.edit_id):
         delivered = await house.recorded(other, "deliver")
-        same_name = (other.inbox, _result_stem(other)) == (job.inbox, _result_stem(job))
-        if delivered is None or other.job_id == job.job_id or not same_name or other.work.exports != job.work.exports:
+        if delivered is None or other.job_id == job.job_id or other.work.exports != job.work.exports:
+            continue
+        if not _is_where_it_would_be(house, job, other, delivered):
             continue
         if await _all_there(house, job, delivered):
             log.info("job.known", job=job.job_id, file=job.clip.rel, result=delivered["files"][0]["target"])
@@ -68,9 +73,13 @@ async def _all_there(house: House, job: Job, delivered: Json) -> bool:
     return True
 
 
-def _result_stem(job: Job) -> str:
+def _is_where_it_would_be(house: House, job: Job, other: Job, delivered: Json) -> bool:
+    outbox = house.rules(job).places.outbox
     folder, stem, _suffix = split(job.clip.rel)
-    return f"{folder}/{stem}"
+    if key(split(other.clip.rel)[1]) != key(stem):
+        return False
+    folders_of = {os.path.relpath(os.path.dirname(one["target"]), outbox) for one in delivered["files"]}
+    return all(folder_key("" if path == "." else path) == folder_key(folder) for path in folders_of)
 
 
 def _not_kept(job: Job) -> Failure:

@@ -16,8 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conformance.desk import Desk, SenderError, sender
+from tests.conformance.watching import RULES as SETTLE
 
 DRAFT = "this is only a draft"
+WRITER_S = SETTLE.sidecar_s + 1.0
+"""The pattern itself: a clip takes so long to write, beside a draft that has stood still for longer than its window
+when somebody begins to edit it. There is nothing to wait for: a text that was believed leaves no trace before its clip
+is whole."""
+LATE_S = SETTLE.closed_s + 1.5
+"""The pattern itself: a person writes the instruction when the clip has stood still for its window, and before the wait
+for a sidecar is over."""
+KEYS_REST_S = 0.02
+"""Between two keys, as a person types: an editor takes keys that come at once for pasted text."""
 
 
 @contextlib.contextmanager
@@ -29,7 +39,7 @@ def _clip_on_its_way(desk: Desk, target: Path) -> Iterator[Path]:
     with target.open("wb") as out:
         out.write(data[: len(data) // 2])
         out.flush()
-        time.sleep(3.0)  # the draft has settled by now
+        time.sleep(WRITER_S)
         yield text
         out.write(data[len(data) // 2 :])
     if text.read_text().strip() != desk.text(target):
@@ -82,7 +92,7 @@ def _typed(desk: Desk, keys: bytes, *argv: str | Path) -> None:
         reader.start()
         shown.wait(20)
         for key in keys:
-            time.sleep(0.02)
+            time.sleep(KEYS_REST_S)
             os.write(ours, bytes([key]))
         desk.wait(child)
         reader.join(10)
@@ -124,6 +134,6 @@ def late_sidecar(desk: Desk) -> None:
     """The sidecar comes when the clip has settled already and waits for it."""
     target = desk.target()
     shutil.copy(desk.clip(), target)
-    time.sleep(3.5)
+    time.sleep(LATE_S)
     desk.run("cp", desk.note(target), target.with_suffix(".txt"))
     desk.done(target, desk.clip())

@@ -781,7 +781,7 @@ class TestDownload:
     async def test_a_full_disk_says_so(self, server: Plain, client: Client) -> None:
         server.on("/o.mp4", ranged(VIDEO))
         with pytest.raises(FolderError) as caught:
-            await client._spool._do("/spool/o.mp4", _raise_full)
+            await client.download(f"{server.url}/o.mp4", "/spool/o.mp4", disk=_raise_full)
         assert caught.value.code == "disk_full"
 
     FALLBACK = "/api/render/proxy/r1/download"
@@ -820,5 +820,5 @@ class TestDownload:
             await client.download_fallback("r1", str(tmp_path / "o.mp4"), SKILL)
 
 
-def _raise_full() -> None:
+async def _raise_full(*_asked: object) -> None:
     raise OSError(28, "No space left on device")

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -190,19 +189,19 @@ def _png_bomb() -> bytes:
 
 @pytest.mark.parametrize("what", sorted(HOSTILE))
 @pytest.mark.parametrize("suffix", ["mp4", "jpg"])
-async def test_what_is_no_media_is_refused_soon_and_leaves_nothing(
+async def test_what_is_no_media_is_refused_for_that_and_leaves_nothing(
     tmp_path_factory: Factory, tmp_path: Path, what: str, suffix: str
 ) -> None:
     target = tmp_path / "target.mp4"
     target.write_bytes(Path(clip(tmp_path_factory, "scenes.mp4")).read_bytes())
     bad = tmp_path / f"bad.{suffix}"
     bad.write_bytes(HOSTILE[what](tmp_path, target.name))
-    before, started_s = children(), time.monotonic()
+    before = children()
     with pytest.raises(MediaError) as caught:
         await probe(str(bad))
     assert caught.value.code == "not_media"
     assert caught.value.hint
-    assert time.monotonic() - started_s < 5
+    assert "time" not in caught.value.message, "it is refused for what it is, not because a limit ended the look"
     assert children() == before
     assert sorted(os.listdir(tmp_path)) == sorted([bad.name, "target.mp4"])
 
@@ -280,17 +279,17 @@ async def test_the_largest_file_is_limited(tmp_path: Path) -> None:
     assert (tmp_path / "out.raw").stat().st_size <= 1_000_000
 
 
-async def test_a_cancelled_run_is_gone_before_the_task_ends(tmp_path: Path) -> None:
+async def test_a_cancelled_run_is_gone_before_the_task_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nemo_watch.media.run.TERM_GRACE_S", 3600.0)  # the first signal must do
     before = children()
     begun = asyncio.Event()
     task = asyncio.create_task(run_ffmpeg(ENDLESS, cwd=str(tmp_path), on_progress=lambda _: begun.set()))
     await asyncio.wait_for(begun.wait(), 20)
-    started_s = time.monotonic()
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    done, _pending = await asyncio.wait({task}, timeout=60)
+    assert done == {task}
+    assert task.cancelled()
     assert children() == before
-    assert time.monotonic() - started_s < 6
 
 
 async def test_one_that_ignores_the_first_signal_gets_the_second(

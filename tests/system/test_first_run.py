@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
 from nemo_watch.statefolder import LEDGER_NAME
 from tests.media_fixtures import clip
-from tests.program import Place, eventually
+from tests.program import QUICK, Place, eventually
 
 CUT = 'instruction = "cut the pauses"'
 
@@ -113,6 +114,57 @@ async def test_twenty_clips_are_no_backlog_and_later_ones_neither(
             place.drop("now.mp4", Path(clip(tmp_path_factory, "mute.mp4")), 'add the title "Now"')
             await eventually(lambda: "now.mp4" in place.files("outbox"), "delivered")
             assert await held_jobs(daemon.ledger) == 0
+
+
+async def test_clips_that_are_assets_of_another_one_are_not_counted(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 22)
+        assets = ", ".join(f'"old{number}.mp4"' for number in range(17, 22))
+        (place.root / "inbox" / "old0.toml").write_text(f'prompt = "cut the pauses"\nassets = [{assets}]\n')
+        assert "first start" not in await tell(place, "plan")
+        # The text is read later than the files could be counted without it.
+        async with place.daemon(settle=replace(QUICK, sidecar_s=3.0)) as daemon:
+
+            async def counted() -> Json | None:
+                return await daemon.ledger.recall(f"{FIRST_RUN}:videos")
+
+            fact = await eventually(counted, "counted")
+            assert (fact["state"], fact["count"]) == ("passed", 17)
+            await eventually(lambda: "old0.mp4" in place.files("outbox"), "delivered")
+
+
+async def test_an_inbox_that_is_let_go_while_a_job_is_being_held_keeps_no_job(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra=CUT)
+    async with place.daemon() as daemon:
+        answers = iter(["Not yet."])  # the inbox is let go right after it was asked for the first time
+
+        async def why_not(_inbox: str) -> str:
+            return next(answers, "")
+
+        daemon.house.why_not = why_not
+        place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")))
+        await eventually(lambda: "talk.mp4" in place.files("outbox"), "delivered")
+        assert next(answers, "asked") == "asked"
+
+
+async def test_an_inbox_with_spaces_in_its_name_is_resumed_by_the_command_that_was_told(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        text = place.config_path.read_text().replace("name = 'videos'", "name = 'my inbox'")
+        place.config_path.write_text(text)
+        os.rename(place.root / "inbox", place.root / "real inbox")
+        os.symlink("real inbox", place.root / "inbox")
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 21)
+        assert "nemo-watch resume 'my inbox'" in await tell(place, "plan")
+        await place.work_off()
+        status = await tell(place, "status")
+        assert "nemo-watch resume 'my inbox'" in status
+        assert "21 jobs go on when the daemon starts" in await tell(place, "resume", "my inbox")
 
 
 async def test_the_stopped_daemon_is_resumed_too_and_another_backend_asks_again(

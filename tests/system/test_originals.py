@@ -56,22 +56,94 @@ async def test_sub_folders_are_mirrored(
     assert (place.root / "inbox" / "a" / "b").is_dir()
 
 
+async def all_held(daemon: Daemon, count: int) -> list[Job] | None:
+    """Wait until so many jobs are held."""
+    jobs = await daemon.ledger.jobs(("held",))
+    return jobs if len(jobs) == count else None
+
+
+def take_outbox_away(place: Place) -> None:
+    """Jobs come as far as their delivery, and wait there."""
+    (place.root / "outbox").rmdir()
+    (place.root / "outbox").write_text("somebody put a file here")
+
+
+async def give_outbox_back(place: Place, daemon: Daemon) -> None:
+    (place.root / "outbox").unlink()
+    (place.root / "outbox").mkdir()
+    await daemon.ledger.wake("outbox_unavailable")
+    daemon.dispatch.wake()
+
+
 @pytest.mark.parametrize("originals", ["archive", "delete"])
 async def test_a_shared_instruction_goes_with_the_last_of_a_good_and_a_bad_clip(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, originals: str
 ) -> None:
     place = Place(tmp_path / "place", inbox_extra=f'originals = "{originals}"')
-    place.drop("talk.mp4", Path(clip(tmp_path_factory, "pauses.mp4")), "cut the pauses")
-    place.drop("talk.mov", BAD)
+    take_outbox_away(place)
+    async with place.daemon() as daemon:
+        place.drop("talk.mp4", Path(clip(tmp_path_factory, "pauses.mp4")), "cut the pauses")
+        place.drop("talk.mov", BAD)
+        await eventually(lambda: "talk.mov.error.toml" in place.files("rejects"), "the bad one is rejected")
+        await eventually(lambda: all_held(daemon, 1), "the good one waits")
+        await eventually(lambda: "talk.mov" not in place.files("inbox"), "the bad one has left")
+        # The good one still needs it.
+        assert place.files("inbox") == ["talk.mp4", "talk.txt"]
+        assert place.files("rejects") == ["talk.mov", "talk.mov.error.toml"]
+        await give_outbox_back(place, daemon)
+        await eventually(lambda: not place.files("inbox"), "the last one takes it along")
+    assert place.files("archive") == (["talk.mp4", "talk.txt"] if originals == "archive" else [])
+    assert place.files("rejects") == ["talk.mov", "talk.mov.error.toml"]
+
+
+@pytest.mark.parametrize("originals", ["archive", "delete"])
+async def test_a_shared_instruction_is_not_left_behind_by_two_that_end_at_once(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, originals: str
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra=f'originals = "{originals}"')
+    source = Path(clip(tmp_path_factory, "pauses.mp4"))
+    take_outbox_away(place)
+    async with place.daemon() as daemon:
+        place.drop("talk.mp4", source, "cut the pauses")
+        place.drop("talk.mov", another_version(source))
+        first, second = await eventually(lambda: all_held(daemon, 2), "both wait for the outbox")
+        for one, other in ((first, second), (second, first)):
+            assert await daemon.ledger.others_need(one.job_id, "videos", "talk.txt")
+            # Once the one has planned its end, the instruction goes with the other.
+            await daemon.ledger.intend(other.job_id, "reject", "token", {"moves": []})
+            assert not await daemon.ledger.others_need(one.job_id, "videos", "talk.txt")
+            await daemon.ledger.clear(other.job_id, "reject")
+        await give_outbox_back(place, daemon)
+        await eventually(lambda: len(place.files("outbox")) == 4, "both are delivered")
+        await eventually(lambda: not place.files("inbox"), "and nothing is left")
+    assert place.files("archive") == (["talk.mov", "talk.mp4", "talk.txt"] if originals == "archive" else [])
+
+
+@pytest.mark.parametrize("originals", ["archive", "delete"])
+async def test_the_instruction_stays_with_the_new_version(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, originals: str
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra=f'originals = "{originals}"')
+    source = Path(clip(tmp_path_factory, "pauses.mp4"))
+    async with place.daemon() as daemon:
+        place.drop("talk.mp4", source, "cut the pauses")
+        old = await paid_for(daemon)
+        place.drop("talk.mp4", another_version(source))
+
+        async def ended() -> bool:
+            job = await daemon.ledger.job(old.job_id)
+            return job is not None and job.state == "delivered"
+
+        await eventually(ended, "the old version's job comes to its end")
+        # The new version is a drop of its own, and cannot have come to its end in this moment.
+        assert place.files("inbox") == ["talk.mp4", "talk.txt"]
+    assert place.files("archive") == []
+    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
     outcome = await place.work_off()
-    assert (outcome.delivered, outcome.rejected) == (1, 1)
+    assert (outcome.rejected, outcome.waiting) == (0, 0)
     assert place.files("inbox") == []
-    lies = [name for folder in ("archive", "rejects") for name in place.files(folder) if name == "talk.txt"]
-    # Whoever comes last takes it along, or deletes it; it is in no two places.
-    assert len(lies) <= 1
-    assert originals == "delete" or lies
-    assert ("talk.mp4" in place.files("archive")) == (originals == "archive")
-    assert "talk.mov" in place.files("rejects")
+    assert place.files("outbox") == ["talk-2.mp4", "talk-2.report.toml", "talk.mp4", "talk.report.toml"]
+    assert place.report("talk-2.report.toml")["instruction"] == "cut the pauses"
 
 
 @pytest.mark.parametrize("originals", ["archive", "delete"])

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from nemo_watch.cli import app
 from nemo_watch.cli.places import load_config
-from nemo_watch.cli.plan import as_table, make_plan
+from nemo_watch.cli.plan import as_table, export_words, make_plan
 from nemo_watch.cli.why import as_table as told
 from nemo_watch.cli.why import look
+from nemo_watch.ledger import Ledger
+from nemo_watch.model import Job
+from nemo_watch.statefolder import LEDGER_NAME
 from tests.media_fixtures import clip
-from tests.program import Place, eventually, give_away, other_user
+from tests.program import QUICK, Place, eventually, give_away, other_user
 
 
 def fresh(place: Place, source: str, name: str, number: int) -> None:
@@ -41,6 +50,12 @@ async def why(place: Place, file: str, *, found: bool = True) -> dict[str, Any]:
     spot, said = await look(load_config(str(place.config_path)), path)
     assert said.found == found, said
     return told(file, spot, said)
+
+
+def say(place: Place, *args: str) -> Result:
+    """Run a command in this process, which spares the start of another one, with the place as its folder."""
+    with contextlib.chdir(place.root):
+        return CliRunner().invoke(app, [*args, "--config", str(place.config_path)])
 
 
 def everything(root: Path) -> dict[str, tuple[int, int, int]]:
@@ -114,6 +129,61 @@ def test_plan_tells_every_files_fate_and_touches_nothing(
     assert line.split("\t")[:3] == ["edit", "shorts/one.mp4", "about 50"]
 
 
+def test_without_a_daemon_age_rule_and_next_step_are_told_as_what_would_be(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    mixed_inbox(place, tmp_path_factory)
+    rows = fates(plan(place))
+    assert (
+        rows["talk.mp4"]["upcoming"] == "it would be entered as a job 10 s after the daemon starts, unless it changes"
+    )
+    assert rows["shorts/one.mp4"]["upcoming"].startswith("it would be entered as a job 40 s after the daemon starts")
+    assert rows["half.mp4"]["upcoming"] == "with a daemon it would go on when it changes"
+    assert rows["README.md"]["upcoming"] == rows["talk.txt"]["upcoming"] == ""
+    for name, rule, upcoming in (
+        ("talk.mp4", "it would be edited: its own sidecar", "10 s after the daemon starts"),
+        ("lonely.mp4", "nothing says what to do with it", "with a daemon it would go on when one comes"),
+        ("half.mp4", "it is not whole", "with a daemon it would go on when it changes"),
+        ("coming.mp4", "coming.mp4.part beside it", "with a daemon it would go on when that file goes"),
+    ):
+        told = say(place, "why", f"inbox/{name}")
+        assert told.exit_code == 0
+        assert rule in told.stdout
+        assert "by its time stamp unchanged since 2" in told.stdout
+        assert upcoming in told.stdout
+        assert told.stdout.rstrip().endswith("the daemon is not running, so nothing watches it now")
+
+
+def test_what_the_ledger_says_of_work_is_no_news_when_the_daemon_was_killed(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place", backend='url = "http://127.0.0.1:1"', inbox_extra='instruction = "cut it"')
+    fresh(place, clip(tmp_path_factory, "mute.mp4"), "talk.mp4", 1)
+
+    async def enter() -> None:
+        async with place.daemon() as daemon:
+            await eventually(daemon.ledger.jobs, "entered")
+
+    async def leave_as_a_kill_does(**values: Any) -> None:
+        ledger = Ledger(str(place.state / LEDGER_NAME))
+        (job,) = await ledger.jobs()
+        await ledger.update(job.job_id, **values)
+        await ledger.close()
+
+    asyncio.run(enter())
+    asyncio.run(leave_as_a_kill_does(state="ready", active=True, step="edit-1", next_try_at=None))
+    said = asyncio.run(why(place, "talk.mp4"))
+    assert "was being worked on" in said["why"]
+    assert "(editing) when the daemon ended, and goes on when it runs again" in said["why"]
+    assert fates(plan(place))["talk.mp4"]["why"] == said["why"]
+    later = datetime.now(UTC) + timedelta(hours=1)
+    asyncio.run(leave_as_a_kill_does(state="waiting", active=False, sentence="The line is cut.", next_try_at=later))
+    said = asyncio.run(why(place, "talk.mp4"))
+    assert said["why"].endswith("The line is cut; nothing goes on before the daemon runs")
+    assert said["next"] is None, "nobody will look then"
+
+
 async def deliver_and_copy_the_state(place: Place) -> None:
     """Work off what is there; the copy is of a moment when the daemon runs, as a kill leaves it."""
     async with place.daemon() as daemon:
@@ -155,6 +225,108 @@ def test_plan_reads_a_ledger_without_writing_and_knows_what_was_paid(
     assert printed.returncode == 0, printed.stderr
     rows = fates(json.loads(printed.stdout))
     assert rows["talk.mp4"]["action"] == "known", "with a state folder that cannot be written"
+
+
+async def test_plan_beside_a_running_daemon_says_what_it_then_does(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    patient = replace(QUICK, closed_s=3600.0, open_s=3600.0, sidecar_s=3600.0)
+    async with place.daemon(settle=patient) as daemon:
+        mixed_inbox(place, tmp_path_factory)
+        await eventually(lambda: len(daemon.watchers["videos"].waiting()) >= 9, "all were seen, none is taken")
+        before = everything(place.root / "inbox")
+        told = await asyncio.to_thread(place.run, "plan", "--json")
+        assert told.returncode == 0, told.stderr
+        assert everything(place.root / "inbox") == before
+        rows = fates(json.loads(told.stdout))
+        assert await daemon.ledger.jobs() == []
+        assert rows["talk.mp4"]["upcoming"] == "it is entered as a job within 10 s, unless it changes"
+        said = await why(place, "talk.mp4")
+        assert (said["state"], said["note"]) == ("settling", "")
+        assert "by its time stamp" not in said["why"]
+    planned = {name: row for name, row in rows.items() if row["action"] in ("edit", "reject")}
+    async with place.daemon() as daemon:
+
+        async def ended() -> list[Job] | None:
+            jobs = await daemon.ledger.jobs()
+            done = [job for job in jobs if job.state in ("delivered", "rejected")]
+            return done if len(done) == len(planned) and daemon.watchers["videos"].idle() else None
+
+        jobs = {job.clip.rel: job for job in await eventually(ended, "what was planned has ended")}
+        assert sorted(jobs) == sorted(planned)
+        for name, row in planned.items():
+            job = jobs[name]
+            if row["action"] == "edit":
+                assert (job.state, list(job.work.messages)) == ("delivered", row["messages"]), name
+                assert [export_words(export) for export in job.work.exports] == row["exports"]
+                assert [ref.rel for ref in job.work.assets] == row["assets"]
+                assert (job.work.sidecar.rel if job.work.sidecar else "") == row["sidecar"]
+            else:
+                assert job.failure is not None
+                assert (job.state, job.failure.code) == ("rejected", row["code"]), name
+                assert (job.failure.message, job.failure.action) == (row["why"], row["mend"]), name
+        for name, row in rows.items():
+            if row["action"] in ("wait", "ignored") and "file_bytes" not in row:
+                assert (await why(place, f"inbox/{name}"))["state"] == row["phase"], name
+
+
+def test_what_lay_at_a_path_once_is_found_by_it_again(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = Place(tmp_path / "place")
+    place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), "cut the pauses")
+    asyncio.run(place.work_off())
+    (place.root / "outbox" / "talk.mp4").unlink()
+    for name in ("inbox/talk.mp4", "./inbox/talk.mp4", "inbox/../inbox/talk.mp4", "outbox/talk.mp4"):
+        told = say(place, "why", name)
+        assert told.exit_code == 0, told.stdout
+        assert f"{name}: it was delivered as job" in told.stdout
+    nothing = say(place, "why", "inbox/other.mp4")
+    assert (nothing.exit_code, nothing.stderr) == (1, "")
+    assert "there is no such file" in nothing.stdout
+
+
+def test_why_and_plan_say_how_they_are_used(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    (place.root / "inbox" / "shorts").mkdir()
+    for name, means in (
+        ("", "nemo-watch why FILE"),
+        (".", "nemo-watch plan"),
+        ("..", "nemo-watch plan"),
+        ("inbox", "the inbox itself"),
+        ("inbox/shorts", "name a file"),
+    ):
+        told = say(place, "why", name)
+        assert (told.exit_code, told.stdout) == (2, ""), name
+        assert means in told.stderr
+        printed = say(place, "why", name, "--json")
+        assert printed.exit_code == 2
+        assert json.loads(printed.stdout)["found"] is False
+    gone = say(place, "plan", "inbox/gone.mp4")
+    assert (gone.exit_code, "gone.mp4 is not there" in gone.stdout) == (1, True)
+    assert json.loads(say(place, "plan", "inbox/gone.mp4", "--json").stdout)["inboxes"][0]["problem"]
+
+
+def test_an_error_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    for args, code, exit_code in (
+        (("plan", "nowhere", "--json"), "inbox_unknown", 1),
+        (("resume", "nowhere", "--json"), "inbox_unknown", 1),
+        (("resume", "--json"), "ledger", 1),
+    ):
+        told = say(place, *args)
+        assert told.exit_code == exit_code
+        said = json.loads(told.stdout)
+        assert (said["code"], bool(said["error"]), bool(said["hint"])) == (code, True, True)
+    place.state.mkdir()
+    (place.state / LEDGER_NAME).write_bytes(b"this is no database" * 100)
+    for args in (("why", "inbox/x.mp4"), ("plan",), ("status",)):
+        told = say(place, *args, "--json")
+        assert (told.exit_code, json.loads(told.stdout)["code"]) == (1, "ledger")
+    place.config_path.write_text("[[inbox]]\nname = 3\npaht = 'x'\n")
+    for args in (("why", "x.mp4"), ("plan",), ("check",)):
+        told = say(place, *args, "--json")
+        assert told.exit_code == 78
+        assert json.loads(told.stdout)["problems"]
 
 
 async def test_why_says_the_rule_while_the_daemon_runs_and_while_not(
