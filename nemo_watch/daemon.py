@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 
 import structlog
@@ -23,23 +23,23 @@ from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
 from nemo_watch.client import Client, Credentials
 from nemo_watch.config import Config, Inbox, check_layout, with_real_paths
 from nemo_watch.dispatch import Dispatch
-from nemo_watch.errors import ConfigError, SidecarError
+from nemo_watch.errors import ConfigError, OperatorError, SidecarError
 from nemo_watch.folders import Places
 from nemo_watch.folders.marker import Role
-from nemo_watch.folderthreads import HUNG_S
-from nemo_watch.guarded import GuardedFolder, GuardedFolders, identify, is_mount, real_path
+from nemo_watch.folderthreads import HUNG_S, NoAnswerError, answer_within
+from nemo_watch.guarded import START_WAIT_S, GuardedFolder, GuardedFolders, identify, is_mount, real_path
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.levers import Levers
-from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders, Waiting
+from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
 from nemo_watch.pipeline.first_run import FirstRuns
 from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
+from nemo_watch.telling import Notices
 from nemo_watch.watcher import Watcher
 
-MOST_WAITS_TOLD = 200
 FOLLOW_S = 10.0
 """How often it is looked whether jobs that are held lost their files, if anything changed in their inbox."""
 ONCE_TRIES = 3
@@ -74,8 +74,6 @@ class Daemon:
         self._settle = settle
         self._patience = patience
         self._started_at = datetime.now(UTC)
-        self._told: dict[str, Json] = {}
-        self._told_of: dict[str, tuple[str, str, int]] = {}
         self._followed: dict[str, int] = {}
         self._intakes: dict[str, Intake] = {}
         self._holds_seen = False
@@ -93,14 +91,15 @@ class Daemon:
         refuse_bad_layout(self.config)
         config = self.config = with_real_paths(self.config, real_path)
         async with contextlib.AsyncExitStack() as stack:
-            private_folder(config.state.path)
+            own_folder(config.state.path)
             stack.enter_context(state_lock(config.state.path))
             self.ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME))
             stack.push_async_callback(self.ledger.close)
+            self.notices = Notices(self.ledger, self._started_at)
             await self.ledger.calm()
             await self.ledger.wake(pipeline.UNKNOWN_INBOX)
             await pipeline.turn_to(self.ledger, config.backend.url)
-            private_folder(config.state.spool)
+            own_folder(config.state.spool)
             url = config.backend.url
             if url == "sandbox":
                 # Only who asks for the sandbox loads it.
@@ -188,9 +187,7 @@ class Daemon:
             return skills.headers(skills.profile(name), env, os.path.expanduser("~"))
 
         async def verify(path: str, expected_s: float | None, expected_bytes: int | None) -> media.MediaInfo:
-            return await media.verify_video(
-                path, expected_s=expected_s, expected_bytes=expected_bytes, disk=spool.call
-            )
+            return await media.verify_video(path, expected_s=expected_s, expected_bytes=expected_bytes, disk=spool.call)
 
         return House(
             ledger=self.ledger,
@@ -285,32 +282,8 @@ class Daemon:
                 self._followed[name] = seen
 
     async def tell(self) -> None:
-        """Write for other processes what only this one knows: inboxes, files that wait, work under way."""
-        for name, watcher in self.watchers.items():
-            seen = (watcher.state, watcher.mode, watcher.changes)
-            if self._told_of.get(name) == seen:
-                continue  # not even put into words: a hundred thousand files may lie there for months
-            now_s, now_at = time.monotonic(), datetime.now(UTC)
-            told: Json = {
-                "state": watcher.state,
-                "mode": watcher.mode,
-                "path": watcher.root,
-                "waiting": [told_wait(wait, now_s, now_at) for wait in watcher.waiting(MOST_WAITS_TOLD)],
-                "waiting_count": watcher.waiting_count,
-            }
-            await self._tell_if_new(f"inbox:{name}", told)
-            self._told_of[name] = seen
-        working = [
-            {"job": p.job_id, "file": p.name, "step": p.step, "fraction": p.fraction} for p in self.progress.values()
-        ]
-        await self._tell_if_new(
-            "daemon", {"pid": os.getpid(), "since": self._started_at.isoformat(), "working": working}
-        )
-
-    async def _tell_if_new(self, key: str, value: Json) -> None:
-        if self._told.get(key) != value:
-            self._told[key] = value
-            await self.ledger.notice(key, value)
+        """Write for other processes what only this one knows. Repeat: safe."""
+        await self.notices.tell(self.watchers, list(self.progress.values()))
 
     @property
     def progress(self) -> dict[str, Progress]:
@@ -337,26 +310,6 @@ class Daemon:
             rejected=sum(job.state == "rejected" for job in mine),
             waiting=waits + len(await self.ledger.jobs(("ready", "waiting", "held"))),
         )
-
-
-def told_wait(wait: Waiting, now_s: float, now_at: datetime) -> Json:
-    """Write a wait with moments in the place of ages, for those who word it later. `now_s` and `now_at` are one moment.
-
-    Source: `intake.words.sentence` puts the parts together.
-    """
-
-    def moment(at_s: float | None) -> str | None:
-        return None if at_s is None else (now_at + timedelta(seconds=at_s - now_s)).isoformat()
-
-    return {
-        "file": wait.rel,
-        "reason": wait.reason,
-        "rule": wait.rule,
-        "upcoming": wait.upcoming,
-        "window_s": wait.window_s,
-        "unchanged_since": moment(wait.changed_s),
-        "next": moment(wait.next_check_s),
-    }
 
 
 def _goes_on(job: Job) -> bool:
@@ -407,6 +360,18 @@ def inbox_rules(inbox: Inbox, folder: Callable[[str, Role], GuardedFolder]) -> I
         originals=inbox.originals,
         duplicates=inbox.duplicates,
     )
+
+
+def own_folder(path: str) -> None:
+    """Make a folder of the daemon's own, and give up on one that hangs. Raises: FolderError, OperatorError."""
+    try:
+        answer_within(START_WAIT_S, private_folder, path)
+    except NoAnswerError as error:
+        raise OperatorError(
+            f"The daemon's own folder {path} has not answered for {START_WAIT_S:g} s.",
+            code="state",
+            hint="Look at the disk or share it lies on, or name another one in the config ([state] path or spool).",
+        ) from error
 
 
 def refuse_bad_layout(config: Config) -> None:

@@ -67,7 +67,7 @@ async def _read(config: Config) -> dict[str, Any]:
                 {"name": key.removeprefix("inbox:"), **value}
                 | ({"waiting": [_wait(row) for row in value["waiting"]]} if running else NOT_WATCHED)
                 for key, value in notices.items()
-                if key.startswith("inbox:")
+                if key.removeprefix("inbox:") in {inbox.name for inbox in config.inboxes}
             ],
             "working": said.get("working", []) if running else [],
             "jobs": [_row(job) for job in open_jobs],

@@ -17,7 +17,7 @@ from nemo_watch.intake.names import (
     name_key,
     split_rel,
 )
-from nemo_watch.model import FileKind, FileStamp, same_file
+from nemo_watch.model import ANY_INODE, FileKind, FileStamp, same_file
 
 
 class Pages(Agenda):
@@ -217,5 +217,6 @@ def is_handled(folder: Folder, name: str, stamp: FileStamp) -> bool:
     known = folder.handled.get(name)
     if known is None or not same_file(known, stamp):
         return False
-    folder.handled[name] = stamp
+    if known.inode == ANY_INODE:  # else the stamp in hand stays: a new object for each look would cost memory
+        folder.handled[name] = stamp
     return True

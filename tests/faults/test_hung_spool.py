@@ -82,3 +82,12 @@ def test_a_daemon_whose_spool_hangs_ends_when_it_is_told_to(place: Place, source
     assert place.files("inbox") == []
     with place.records() as records:
         assert len(records.charges()) == len(records.renders()) == 1
+
+
+def test_a_spool_that_hangs_at_the_start_is_a_sentence(place: Place, spool: Fuse) -> None:
+    spool.stop()
+    started = place.run("run", "--once")
+    assert started.returncode not in (0, None)
+    assert f"{place.root / 'spool'} has not answered for 3 s" in started.stderr
+    assert "Traceback" not in started.stderr
+    spool.go_on()
