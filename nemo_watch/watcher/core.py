@@ -28,6 +28,8 @@ JUDGED_AT_ONCE = 2000
 LOOKS_AT_ONCE = 200
 INSPECTIONS_AT_ONCE = 16
 ENDINGS_AT_ONCE = 2
+BUSY_AT_ONCE = 200
+"""With so much asked for and not answered nothing more is judged: a full inbox must not pile up questions in memory."""
 LISTING_REST = 5.0
 """After a listing its folder rests for so many times what the listing took: a burst must not list it for every file."""
 
@@ -242,10 +244,11 @@ class Watcher:
                     self._forget_hints()
             elif self._guard.identity is not None:
                 self._follow_hints()
-                decision = self._intake.decide(self._clock(), most=JUDGED_AT_ONCE)
-                self._act(decision)
-                if decision.next_check_s is not None:
-                    wait_s = min(wait_s, max(0.0, decision.next_check_s - self._clock()))
+                if self._busy < BUSY_AT_ONCE:
+                    decision = self._intake.decide(self._clock(), most=JUDGED_AT_ONCE)
+                    self._act(decision)
+                    if decision.next_check_s is not None:
+                        wait_s = min(wait_s, max(0.0, decision.next_check_s - self._clock()))
             try:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
