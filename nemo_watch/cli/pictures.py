@@ -52,9 +52,7 @@ def plain(text: str) -> str:
 MOST_WAITS = 8
 
 
-def progress_table(
-    rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = (), *, waiting_count: int = 0
-) -> Table:
+def progress_table(rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = (), *, waiting_count: int = 0) -> Table:
     """Draw what the workers are doing, and below it which files wait for what: the first of `waiting_count`."""
     table = Table.grid(padding=(0, 2))
     for row in sorted(rows, key=lambda row: row.job_id):

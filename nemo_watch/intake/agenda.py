@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator
 from itertools import count
 
@@ -20,8 +21,9 @@ class Agenda:
         self.active = 0
         self.waiting_count = 0
         self.changes = 0
-        self._dirty: dict[Entry, None] = {}
-        self._due: list[tuple[float, int, Entry]] = []
+        self._woken: deque[Entry] = deque()
+        self._due: list[float] = []
+        self._due_then: dict[float, tuple[float, list[Entry]]] = {}
         self._numbers = count()
 
     def number(self) -> int:
@@ -30,7 +32,9 @@ class Agenda:
 
     def wake(self, entry: Entry) -> None:
         """Have a file judged in the next round."""
-        self._dirty[entry] = None
+        if not entry.woken:
+            entry.woken = True
+            self._woken.append(entry)
 
     def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
         """Put a file into a phase, and have it judged again at `due_s` at the latest."""
@@ -54,35 +58,44 @@ class Agenda:
 
     def to_judge(self, now_s: float, most: int | None = None) -> Iterator[Entry]:
         """Give all that changed, came due or was woken meanwhile, until there is nothing left or `most` were given."""
-        while self._due and self._due[0][0] <= now_s:
-            due_s, _, entry = heapq.heappop(self._due)
-            if not entry.gone and entry.due_s == due_s:
-                self.wake(entry)
+        while self._due and self._due[0] <= now_s:
+            due_s, entries = self._due_then.pop(heapq.heappop(self._due))
+            for entry in entries:
+                if not entry.gone and entry.due_s == due_s:
+                    self.wake(entry)
         given = 0
-        while self._dirty and given != most:
-            dirty, self._dirty = iter(self._dirty), {}
-            for entry in dirty:
-                if not entry.gone and entry.phase != "offered":
-                    given += 1
-                    yield entry
-                    if given == most:
-                        self._dirty = {**dict.fromkeys(dirty), **self._dirty}
+        while self._woken and given != most:
+            entry = self._woken.popleft()
+            entry.woken = False
+            if not entry.gone and entry.phase != "offered":
+                given += 1
+                yield entry
 
     def next_due_s(self, now_s: float) -> float | None:
         """Tell when the next file comes due by itself: now, if some were left over."""
-        if self._dirty:
+        if self._woken:
             return now_s
-        while self._due and (self._due[0][2].gone or self._due[0][2].due_s != self._due[0][0]):
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
+        while self._due:
+            due_s, entries = self._due_then[self._due[0]]
+            while entries and (entries[-1].gone or entries[-1].due_s != due_s):
+                entries.pop()
+            if entries:
+                return due_s
+            del self._due_then[heapq.heappop(self._due)]
+        return None
 
     @property
     def is_judged(self) -> bool:
         """Whether nothing that changed or was woken waits to be judged."""
-        return not self._dirty
+        return not self._woken
 
     def schedule(self, entry: Entry, due_s: float | None) -> None:
         """Have a file judged again at `due_s`; None: not by time."""
         if due_s is not None and due_s != entry.due_s:
-            heapq.heappush(self._due, (due_s, self.number(), entry))
+            if due_s not in self._due_then:
+                heapq.heappush(self._due, due_s)
+                self._due_then[due_s] = (due_s, [])
+            # A listing gives thousands of files one and the same moment: they share the number, too.
+            due_s, entries = self._due_then[due_s]
+            entries.append(entry)
         entry.due_s = due_s

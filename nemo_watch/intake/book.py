@@ -8,12 +8,14 @@ from nemo_watch.intake.entries import Folder
 from nemo_watch.intake.names import CLIP_ROLES, is_within, rel_keys, split_rel
 from nemo_watch.intake.pages import Pages, is_handled
 from nemo_watch.intake.rules import Inspection, Writer
+from nemo_watch.intake.stamps import unpacked
 from nemo_watch.model import FileKind, FileStamp, Sighting
 
 Listing = Mapping[str, tuple[FileKind, FileStamp]]
 """The files (not the folders) of one folder by name."""
 
 RETRY_LOOK_S = 5.0
+_TAKEN_IN: tuple[FileKind, FileStamp] = ("file", FileStamp(0, 0, 0))
 STEP = 2000
 """So many names of a listing are taken in before others are served."""
 
@@ -45,30 +47,56 @@ class Book(Pages):
 
         What was looked at since then is left as it is: a listing is older than the looks made while it ran.
         """
-        if self.names.folder_rule(folder_rel):
-            return
-        for _ in self._take_in(folder_rel, listing, started_s, comes_again=False):
-            pass
+        self.listed_part(folder_rel, listing, started_s=started_s)
+        self.listing_ended(folder_rel, listing, started_s=started_s)
 
-    def _take_in(self, folder_rel: str, listing: Listing, started_s: float, *, comes_again: bool) -> Iterator[None]:
+    def listed_part(self, folder_rel: str, part: Listing, *, started_s: float) -> None:
+        """Take in some of the files of one folder; `listing_ended` follows when all were given."""
+        if not self.names.folder_rule(folder_rel):
+            self.folder(folder_rel).listing = None
+            for _ in self._see_each(folder_rel, part, started_s):
+                pass
+
+    def listing_ended(self, folder_rel: str, names: Collection[str], *, started_s: float) -> None:
+        """Note that all files of one folder were given, by these names: what is not among them is gone."""
+        if not self.names.folder_rule(folder_rel):
+            self._end_listing(self.folder(folder_rel), names, started_s)
+
+    def _take_in(
+        self, folder_rel: str, listing: Listing, started_s: float, *, comes_again: bool, used_up: bool = False
+    ) -> Iterator[None]:
         folder = self.folder(folder_rel)
         if folder.listing is listing:
             self._see_all_again(folder, started_s)
         else:
             folder.listing = listing if comes_again else None  # until anything is found to differ, now or later
-            for number, (name, (kind, stamp)) in enumerate(listing.items(), 1):
-                entry = folder.entries.get(name)
-                if entry is not None:
-                    if entry.looked_s <= started_s:
-                        self._see_again(entry, stamp, kind, started_s, closing=False)
-                    else:
-                        folder.listing = None
-                elif not is_handled(folder, name, stamp):
-                    self._see_new(folder_rel, name, stamp, kind, started_s, closing=False, scanned=True)
-                if number % STEP == 0:
-                    yield
-                    folder = self.folder(folder_rel)
+            yield from self._see_each(folder_rel, listing, started_s, used_up=used_up)
+            folder = self.folder(folder_rel)
             self._remove_unlisted(folder, listing, started_s)
+        self._end_listing(folder, None, started_s)
+
+    def _see_each(
+        self, folder_rel: str, listing: Listing, started_s: float, *, used_up: bool = False
+    ) -> Iterator[None]:
+        folder = self.folder(folder_rel)
+        for number, (name, (kind, stamp)) in enumerate(listing.items(), 1):
+            entry = folder.entries.get(name)
+            if entry is not None:
+                if entry.looked_s <= started_s:
+                    self._see_again(entry, stamp, kind, started_s, closing=False)
+                else:
+                    folder.listing = None
+            elif not is_handled(folder, name, stamp):
+                self._see_new(folder_rel, name, stamp, kind, started_s, closing=False, scanned=True)
+            if used_up and isinstance(listing, dict):
+                listing[name] = _TAKEN_IN
+            if number % STEP == 0:
+                yield
+                folder = self.folder(folder_rel)
+
+    def _end_listing(self, folder: Folder, names: Collection[str] | None, started_s: float) -> None:
+        if names is not None:
+            self._remove_unlisted(folder, names, started_s)
         folder.asked = False
         folder.listed_s = max(folder.listed_s, started_s)
         self._wake_awaiting(folder)
@@ -102,17 +130,19 @@ class Book(Pages):
         unread: Collection[str] = (),
         same: Collection[str] = (),
         comes_again: bool = False,
+        used_up: bool = False,
     ) -> Iterator[None]:
         """Do as `scanned`, in steps between which others may be served: a large tree takes seconds.
 
         `same` are folders that were not listed because no name in them came or went. `comes_again`: the listings are
-        kept, and a folder of which nothing changed will be given as the very same object.
+        kept, and a folder of which nothing changed will be given as the very same object. `used_up`: nobody needs the
+        listings afterwards, and what was taken in is let go at once.
         """
         taken = 0
         for folder_rel, listing in tree.items():
             if self.names.folder_rule(folder_rel):
                 continue
-            yield from self._take_in(folder_rel, listing, started_s, comes_again=comes_again)
+            yield from self._take_in(folder_rel, listing, started_s, comes_again=comes_again, used_up=used_up)
             taken += len(listing) + 1
             if taken >= STEP:
                 taken = 0
@@ -205,11 +235,11 @@ class Book(Pages):
             self._restart(entry, now_s)
             return
         folder = self.folders.get(folder_rel)
-        stamp = folder.handled.pop(name, None) if folder is not None else None
-        if stamp is not None:
-            self._see_new(folder_rel, name, stamp, "file", now_s, closing=False, scanned=True)
+        kept = folder.handled.pop(name, None) if folder is not None else None
+        if kept is not None:
+            self._see_new(folder_rel, name, unpacked(kept), "file", now_s, closing=False, scanned=True)
 
-    def _remove_unlisted(self, folder: Folder, listing: Listing, started_s: float) -> None:
+    def _remove_unlisted(self, folder: Folder, listing: Collection[str], started_s: float) -> None:
         for name in [name for name, entry in folder.entries.items() if name not in listing]:
             if folder.entries[name].looked_s <= started_s:
                 self._remove(folder.rel, name, started_s)

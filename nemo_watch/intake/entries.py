@@ -19,6 +19,7 @@ from nemo_watch.intake.names import (
     split_name,
 )
 from nemo_watch.intake.rules import Verdict, Writer
+from nemo_watch.intake.stamps import unpacked
 from nemo_watch.model import FileKind, FileRef, FileStamp
 
 _T = TypeVar("_T")
@@ -56,7 +57,7 @@ class Entry:
     folder: Folder
     name: str
     role: Role
-    stamp: FileStamp
+    packed_stamp: bytes
     kind: FileKind
     changed_s: float
     looked_s: float
@@ -68,6 +69,7 @@ class Entry:
     closed: bool = False
     asked: bool = False
     gone: bool = False
+    woken: bool = False
     verdict: Verdict | None = None
     writer: Writer = "untried"
     phase: Phase = "settling"
@@ -76,6 +78,10 @@ class Entry:
     @property
     def rel(self) -> str:
         return join_rel(self.folder.rel, self.name)
+
+    @property
+    def stamp(self) -> FileStamp:
+        return unpacked(self.packed_stamp)
 
     @property
     def ref(self) -> FileRef:
@@ -95,8 +101,9 @@ class Entry:
 class Folder:
     """One folder: its entries, and the indexes that find who belongs to whom without a walk.
 
-    `handled` are files that are a job or known to the ledger, with the stamp that is. `stems` are names of clips by
-    their folded stem, handled ones too; `texts` are sidecars, defaults and subtitles by their folded name. `listing` is
+    `handled` are files that are a job or known to the ledger, with the packed stamp that is. `stems` are names of
+    clips by their folded stem, handled ones too, made when first asked for: a folder without texts never needs them,
+    and they cost as much as the names. `texts` are sidecars, defaults and subtitles by their folded name. `listing` is
     the one that was taken in last, if nothing differed from it then and nothing was touched since.
     """
 
@@ -107,20 +114,29 @@ class Folder:
     asked: bool = False
     listing: object = None
     entries: dict[str, Entry] = field(default_factory=dict)
-    handled: dict[str, FileStamp] = field(default_factory=dict)
-    stems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    handled: dict[str, bytes] = field(default_factory=dict)
+    _stems: dict[str, tuple[str, ...]] | None = None
     texts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     controls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     awaiting: dict[Entry, None] = field(default_factory=dict)
     unread: dict[Entry, float] = field(default_factory=dict)
     reading: list[tuple[float, int, Entry]] = field(default_factory=list)
 
+    @property
+    def stems(self) -> dict[str, tuple[str, ...]]:
+        if self._stems is None:
+            self._stems = {}
+            for name in (*self.handled, *(e.name for e in self.entries.values() if e.role in CLIP_ROLES)):
+                self.add_stem(name)
+        return self._stems
+
     def add_stem(self, name: str) -> None:
-        """Enter a clip's name among those that share its stem."""
-        stem = name_key(split_name(name)[0])
-        names = self.stems.get(stem, ())
-        if name not in names:
-            self.stems[stem] = (*names, name)
+        """Enter a clip's name among those that share its stem, if anybody asked for them yet."""
+        if self._stems is not None:
+            stem = name_key(split_name(name)[0])
+            names = self._stems.get(stem, ())
+            if name not in names:
+                self._stems[stem] = (*names, name)
 
     def add(self, entry: Entry) -> None:
         """Enter a file that was not there before."""
@@ -138,8 +154,8 @@ class Folder:
         """Forget a name that is gone from the folder."""
         entry = self.entries.pop(name, None)
         self.handled.pop(name, None)
-        if role in CLIP_ROLES:
-            _drop_from(self.stems, name_key(split_name(name)[0]), name)
+        if role in CLIP_ROLES and self._stems is not None:
+            _drop_from(self._stems, name_key(split_name(name)[0]), name)
         elif entry is not None and role in TEXT_ROLES:
             _drop_from(self.texts, name_key(name), entry)
         elif entry is not None and role == "control":
@@ -174,10 +190,10 @@ class Folder:
         same name beside them (`shares_stem` False).
         """
         for key, by_stem in sidecar_keys(name):
-            if by_stem and not shares_stem and self.has_video(name):
-                continue
             entry = self.text(key, name)
-            if entry is not None and entry.role == "instruction":
+            if entry is None or entry.role != "instruction":
+                continue
+            if not (by_stem and not shares_stem and self.has_video(name)):
                 return entry
         return None
 

@@ -231,14 +231,12 @@ class Judge:
             return
         default = self._default_for(folder)
         if default is not None and default.kind == "symlink":
-            folder.awaiting[entry] = None
             self._book.enter(entry, "no_instruction", None, about=default.name)
         elif default is not None:
             self._offer(entry, "default", default, todo)
         elif self._inbox.instruction.strip():
             self._offer(entry, "inbox", None, todo)
         else:
-            folder.awaiting[entry] = None
             self._book.enter(entry, "no_instruction", None)
 
     def _is_listed(self, entry: Entry, due_s: float, todo: Todo) -> bool:

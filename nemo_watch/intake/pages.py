@@ -17,7 +17,8 @@ from nemo_watch.intake.names import (
     name_key,
     split_rel,
 )
-from nemo_watch.model import ANY_INODE, FileKind, FileStamp, same_file
+from nemo_watch.intake.stamps import packed, unpacked
+from nemo_watch.model import FileKind, FileStamp, same_file
 
 
 class Pages(Agenda):
@@ -48,7 +49,10 @@ class Pages(Agenda):
         if folder is None:
             return None
         entry = folder.entries.get(name)
-        return entry.stamp if entry is not None else folder.handled.get(name)
+        if entry is not None:
+            return entry.stamp
+        kept = folder.handled.get(name)
+        return None if kept is None else unpacked(kept)
 
     def folder(self, rel: str) -> Folder:
         """Find or begin a folder."""
@@ -70,14 +74,14 @@ class Pages(Agenda):
         folder = self.folder(folder_rel)
         folder.listing = None
         folder.handled.pop(name, None)
-        entry = Entry(folder, name, named.role, stamp, kind, at_s, at_s, at_s, closed=closing)
+        entry = Entry(folder, name, named.role, packed(stamp), kind, at_s, at_s, at_s, closed=closing)
         folder.add(entry)
         folder.changed_s = max(folder.changed_s, at_s)
         self.begin(entry)
         self._began(entry, at_s)
 
     def _see_again(self, entry: Entry, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool) -> None:
-        if stamp == entry.stamp and kind == entry.kind:
+        if packed(stamp) == entry.packed_stamp and kind == entry.kind:
             entry.looks += 1
             entry.looked_s = max(entry.looked_s, at_s)
             if closing and not entry.closed:
@@ -93,7 +97,7 @@ class Pages(Agenda):
             # Writing only moves the time on: one that goes back is set after the close (rsync, unzip, curl -R).
             old = entry.stamp
             dated = (old.inode, old.size_bytes) == (stamp.inode, stamp.size_bytes) and stamp.mtime_ns < old.mtime_ns
-            entry.stamp, entry.kind = stamp, kind
+            entry.packed_stamp, entry.kind = packed(stamp), kind
             self._restart(entry, at_s, closing=closing or (entry.closed and dated))
 
     def _restart(self, entry: Entry, at_s: float, *, closing: bool = False) -> None:
@@ -154,7 +158,7 @@ class Pages(Agenda):
             folder.awaiting.pop(entry, None)
         elif name not in folder.handled:
             folder.add_stem(name)
-        folder.handled[name] = stamp
+        folder.handled[name] = packed(stamp)
         folder.handled_s = max(folder.handled_s, entry.looked_s if entry is not None else folder.handled_s)
 
     # ------------------------------------------------------------ assets named by sidecars
@@ -181,6 +185,9 @@ class Pages(Agenda):
             for folder in self.folders.values():
                 if is_within(folder.rel, text.folder.rel):
                     self._wake_awaiting(folder)
+                    for clip in folder.entries.values():
+                        if clip.phase == "no_instruction":
+                            self.wake(clip)
             return
         for clip in text.folder.clips_of_text(text.name):
             self.wake(clip)
@@ -214,9 +221,10 @@ class Pages(Agenda):
 
 def is_handled(folder: Folder, name: str, stamp: FileStamp) -> bool:
     """Tell whether a file is the handled one of this name; at the first sighting after a start its inode is learned."""
-    known = folder.handled.get(name)
-    if known is None or not same_file(known, stamp):
+    known, now = folder.handled.get(name), packed(stamp)
+    if known is None or known == now:
+        return known is not None
+    if not same_file(unpacked(known), stamp):
         return False
-    if known.inode == ANY_INODE:  # else the stamp in hand stays: a new object for each look would cost memory
-        folder.handled[name] = stamp
+    folder.handled[name] = now
     return True

@@ -204,9 +204,7 @@ def _followed(known: Work, found: Work) -> Work:
     """Let a job under way take along the files that lie beside its renamed clip now, where they say the same."""
     if (known.instruction, known.exports, known.fingerprints) != (found.instruction, found.exports, found.fingerprints):
         return known
-    return replace(
-        known, source=found.source, sidecar=found.sidecar, companions=found.companions, assets=found.assets
-    )
+    return replace(known, source=found.source, sidecar=found.sidecar, companions=found.companions, assets=found.assets)
 
 
 def _job(

@@ -362,20 +362,30 @@ class Watcher:
     async def _list(self, folder: str) -> None:
         await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))
         started_s = self._clock()
+        parts = disk.list_in_parts(self.root, folder, self._known_identity)
+        listed: set[str] = set()
+        gone = False
         try:
-            listing = await self._threads.call(disk.list_folder, self.root, folder, self._known_identity)
+            while (part := await self._threads.call(next, parts, None)) is not None:
+                self._intake.listed_part(folder, part, started_s=started_s)
+                listed.update(part)
+        except disk.GONE:
+            gone = True
         except OSError:
             self._intake.missed_listing(folder, self._clock())
             self._guard.look_soon()
             return
+        except BaseException:
+            self._threads.later(parts.close)
+            raise
         ended_s = self._clock()
         if len(self._resting) > 1000:  # folders that come and go must not grow this for ever
             self._resting = {}
         self._resting[folder] = ended_s + LISTING_REST * (ended_s - started_s)
-        if listing is None:
+        if gone:
             self._intake.scanned({}, started_s=started_s, under=folder)
         else:
-            self._intake.listed(folder, listing, started_s=started_s)
+            self._intake.listing_ended(folder, listed, started_s=started_s)
 
     async def _scan_below(self, folder: str) -> None:
         started_s = self._clock()

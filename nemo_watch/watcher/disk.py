@@ -7,11 +7,12 @@ if it can be seen there only through a mount: its files would be taken, and paid
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -27,6 +28,7 @@ Listing = dict[str, tuple[FileKind, FileStamp]]
 Signature = tuple[int, int, int, int]
 """Device, inode, mtime and ctime of a folder: they change when a name in it comes or goes."""
 
+PART = 2000
 GONE = (FileNotFoundError, NotADirectoryError)
 TYPE_BITS = 0o170000
 KINDS: dict[int, FileKind] = {stat.S_IFREG: "file", stat.S_IFLNK: "symlink"}
@@ -193,10 +195,34 @@ def _signature(path: str, folder: str) -> Signature:
 def list_folder(root: str, folder: str, identity: Identity) -> Listing | None:
     """List the files of one folder; None if it is gone. Raises: OSError if that cannot be told."""
     try:
-        return {} if _in_target(root, folder, {}) else _list_one(below(root, folder))[0]
+        return {name: seen for part in list_in_parts(root, folder, identity) for name, seen in part.items()}
+    except GONE:
+        return None
+
+
+def list_in_parts(root: str, folder: str, identity: Identity) -> Generator[Listing, None, None]:
+    """List the files of one folder, a part at a time, so that a large one need not be in memory as a whole.
+
+    Raises: OSError, one of `GONE` if surely the folder is not there any more.
+    """
+    try:
+        if _in_target(root, folder, {}):
+            return
+        part: Listing = {}
+        with os.scandir(below(root, folder)) as found:
+            for item in found:
+                with contextlib.suppress(FileNotFoundError):  # it went while the folder was being read
+                    if item.name.startswith((".", "~")) or item.is_dir(follow_symlinks=False):
+                        continue
+                    seen = item.stat(follow_symlinks=False)
+                    part[item.name] = (kind_of(seen), stamp_of(seen))
+                if len(part) == PART:
+                    yield part
+                    part = {}
+        yield part
     except GONE:
         _insist(root, identity)
-        return None
+        raise
 
 
 def _in_target(root: str, folder: str, known: dict[str, bool]) -> bool:

@@ -185,7 +185,12 @@ class Guard:
         self._targets.update(found.targets)
         self._remember(found)
         steps = self._intake.scan_in_steps(
-            found.tree, started_s=started_s, unread=found.unread, same=found.same, comes_again=self.eyes is None
+            found.tree,
+            started_s=started_s,
+            unread=found.unread,
+            same=found.same,
+            comes_again=self.eyes is None,
+            used_up=self.eyes is not None,
         )
         for _ in steps:
             await asyncio.sleep(0)
