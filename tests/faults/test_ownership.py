@@ -13,7 +13,7 @@ from nemo_watch import policy
 from nemo_watch.folders.marker import MARKER_NAME
 from tests.media_fixtures import clip
 from tests.mounting import Mounts, mounting
-from tests.program import Place, eventually
+from tests.program import Place, eventually, give_away, other_user
 
 
 @pytest.fixture
@@ -231,3 +231,28 @@ async def test_disks_that_are_mounted_in_each_others_place_are_noticed(
     assert place.files("archive") == ["more.mp4", "talk.mp4"]
     with place.records() as records:
         assert len(records.turns()) == 2
+
+
+def test_a_folder_without_write_permission_holds_only_its_own_job(
+    open_tmp: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(open_tmp / "place")
+    source = Path(clip(tmp_path_factory, "pauses.mp4"))
+    place.drop("good.mp4", source, "cut the pauses")
+    place.drop("closed/held.mp4", source, 'add the title "Held"')
+    locked = place.root / "outbox" / "closed"
+    locked.mkdir()
+    give_away(open_tmp)
+    locked.chmod(0o555)
+    with place.process(prefix=other_user()) as running:
+        running.wait_for(lambda: "good.mp4" in place.files("outbox"), "the good one is delivered")
+        running.wait_for(lambda: "job.held" in running.log(), "the other one is held")
+        assert "closed" in running.log()
+        assert "closed/held.mp4" in place.files("inbox")
+        assert place.files("rejects") == []
+        status = place.run("status", "--json", prefix=other_user())
+        assert '"outbox_unavailable"' in status.stdout
+        locked.chmod(0o755)
+        running.wait_for(lambda: not place.files("inbox"), "it goes on by itself")
+        assert "closed/held.mp4" in place.files("outbox")
+        assert running.stop() == 0

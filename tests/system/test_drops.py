@@ -10,7 +10,7 @@ import pytest
 
 from nemo_watch import media
 from tests.media_fixtures import clip
-from tests.program import Place, eventually, give_away, other_user
+from tests.program import Place, eventually
 
 VIDEOS = ["pauses.mp4", "clip.mov", "clip.avi", "clip.webm", "clip.mkv"]
 OTHERS = ["still.jpg", "still.png", "moving.gif", "still.webp", "tone.mp3", "tone.wav", "tone.m4a", "tone.aac"]
@@ -194,31 +194,6 @@ async def test_twenty_at_once_all_arrive(tmp_path: Path, tmp_path_factory: pytes
     with place.records() as records:
         assert len(records.turns()) == 20
         assert len(records.charges()) == 20
-
-
-def test_a_folder_without_write_permission_holds_only_its_own_job(
-    open_tmp: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = Place(open_tmp / "place")
-    source = Path(clip(tmp_path_factory, "pauses.mp4"))
-    place.drop("good.mp4", source, "cut the pauses")
-    place.drop("closed/held.mp4", source, 'add the title "Held"')
-    locked = place.root / "outbox" / "closed"
-    locked.mkdir()
-    give_away(open_tmp)
-    locked.chmod(0o555)
-    with place.process(prefix=other_user()) as running:
-        running.wait_for(lambda: "good.mp4" in place.files("outbox"), "the good one is delivered")
-        running.wait_for(lambda: "job.held" in running.log(), "the other one is held")
-        assert "closed" in running.log()
-        assert "closed/held.mp4" in place.files("inbox")
-        assert place.files("rejects") == []
-        status = place.run("status", "--json", prefix=other_user())
-        assert '"outbox_unavailable"' in status.stdout
-        locked.chmod(0o755)
-        running.wait_for(lambda: not place.files("inbox"), "it goes on by itself")
-        assert "closed/held.mp4" in place.files("outbox")
-        assert running.stop() == 0
 
 
 async def test_a_result_is_kept_while_the_outbox_is_away(
