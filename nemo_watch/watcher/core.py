@@ -206,13 +206,13 @@ class Watcher:
             log.info("inbox.answers", path=self.root)
             self._guard.look_soon(rescan=True)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """Start something that is counted as under way until it ends."""
         self._busy += 1
 
         async def counted() -> None:
             try:
-                await work
+                await work(*args)
             finally:
                 self._busy -= 1
                 self._wake()
@@ -271,26 +271,26 @@ class Watcher:
         for rel, kind in hints.items():
             if kind == "folder":
                 if self._guard.enters(rel):
-                    self._spawn(self._scan_below(rel))
+                    self._spawn(self._scan_below, rel)
             elif self._intake.names.classify(rel).role == "ignored":
                 if kind != "gone":  # not worth a look, but its folder is not quiet
                     self._intake.see(Sighting(rel, kind, _UNSEEN, now_s))
             else:
                 files.append((rel, kind))
         for part in _parts(files, LOOKS_AT_ONCE):
-            self._spawn(self._look(part))
+            self._spawn(self._look, part)
 
     def _act(self, decision: Decision) -> None:
         for drop in decision.drops:
             self._handing.put(drop)
         for part in _parts(decision.look, LOOKS_AT_ONCE):
-            self._spawn(self._look([(rel, None) for rel in part]))
+            self._spawn(self._look, [(rel, None) for rel in part])
         for refs in _parts(decision.inspect, INSPECTIONS_AT_ONCE):
-            self._spawn(self._inspect(refs, decision.to_end))
+            self._spawn(self._inspect, refs, decision.to_end)
         for refs in _parts(decision.read, LOOKS_AT_ONCE):
-            self._spawn(self._read(refs))
+            self._spawn(self._read, refs)
         for folder in decision.listings:
-            self._spawn(self._list(folder))
+            self._spawn(self._list, folder)
 
     async def _look(self, wanted: Sequence[tuple[str, HintKind | None]]) -> None:
         kinds = dict(wanted)
@@ -320,7 +320,7 @@ class Watcher:
             elif self._ends is None:
                 answers.append((ref, replace(seen, verdict="unchecked")))
             elif seen.writer in ("none", "untried") or ref in to_end:
-                self._spawn(self._read_to_end(self._ends, ref, found.container))
+                self._spawn(self._read_to_end, self._ends, ref, found.container)
             else:
                 answers.append((ref, seen))
         await self._answer(answers)
