@@ -97,7 +97,7 @@ class Watcher:
         self._changed = asyncio.Event()
         self._hints: deque[tuple[str, HintKind]] = deque()
         self._hinted = False
-        self._busy = 0
+        self._busy = self._reading = 0
         self._resting: dict[str, float] = {}
         self._handing = Handing(intake, on_drop, root=root, at_once=drops_at_once, again=self.forget, done=self._wake)
 
@@ -244,7 +244,7 @@ class Watcher:
                     self._forget_hints()
             elif self._guard.identity is not None:
                 self._follow_hints()
-                if self._busy < BUSY_AT_ONCE:
+                if self._busy - self._reading < BUSY_AT_ONCE:
                     decision = self._intake.decide(self._clock(), most=JUDGED_AT_ONCE)
                     self._act(decision)
                     if decision.next_check_s is not None:
@@ -320,12 +320,20 @@ class Watcher:
             elif self._ends is None:
                 answers.append((ref, replace(seen, verdict="unchecked")))
             elif seen.writer in ("none", "untried") or ref in to_end:
+                self._reading += 1
                 self._spawn(self._read_to_end, self._ends, ref, found.container)
             else:
                 answers.append((ref, seen))
         await self._answer(answers)
 
     async def _read_to_end(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
+        """Read a file to its end in its turn; others need not wait for those that wait for theirs."""
+        try:
+            await self._read_in_turn(ends, ref, container)
+        finally:
+            self._reading -= 1
+
+    async def _read_in_turn(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
         async with self._endings:  # of this inbox: one that hangs must not keep the others from reading
             fd = await self._threads.call(self._inspector.open, ref)
             if isinstance(fd, Inspection):

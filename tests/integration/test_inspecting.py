@@ -22,6 +22,7 @@ from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.media import RunLimits, find_ffmpeg
 from nemo_watch.model import Drop, FileRef
 from nemo_watch.watcher import Watcher
+from nemo_watch.watcher.core import BUSY_AT_ONCE
 from nemo_watch.watcher.disk import stamp_of
 from nemo_watch.watcher.inspecting import Inspector
 
@@ -461,6 +462,20 @@ async def test_odd_files_block_nobody_and_a_hard_link_is_a_file(watched: Watched
     await watched.watcher.rescan()
     assert watched.names() == ["hard.mp4"]
     assert watched.watcher.why("linked/clip.mp4") is None
+
+
+async def test_many_files_that_are_read_to_their_ends_keep_no_other_waiting(inbox: Path, slow_ffmpeg: Path) -> None:
+    it = Watched(inbox)
+    task = asyncio.create_task(it.watcher.run())
+    for number in range(BUSY_AT_ONCE + 50):
+        (inbox / f"{number}.mkv").write_bytes(b"\x1aE\xdf\xa3\x80\x18\x53\x80\x67\x01" + b"\xff" * 7 + b"x" * 99)
+    await starts(slow_ffmpeg, 1)
+    (inbox / "clip.mp4").write_bytes(mp4())
+    await it.until("clip.mp4", "taken")
+    assert it.names() == ["clip.mp4"]
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_no_descriptor_stays_open_when_a_reading_is_broken_off(inbox: Path, slow_ffmpeg: Path) -> None:
