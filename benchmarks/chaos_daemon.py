@@ -16,6 +16,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +63,10 @@ def _be_the_daemon(config_path: str, log_path: str, clock: float) -> None:
         with open(log_path, "a", encoding="utf-8") as out:
             log.configure(stream=out, json=True)
             asyncio.run(_run(Daemon(configuration.load(config_path, {}), settle=QUICK, patience=_patience(clock))))
-    finally:
-        os._exit(0 if sys.exc_info()[0] is None else 70)
+    except BaseException:  # noqa: BLE001 - told, and the exit status says so, too
+        traceback.print_exc()
+        os._exit(70)
+    os._exit(0)
 
 
 async def _run(daemon: Daemon) -> None:
@@ -85,7 +88,7 @@ def _patience(clock: float) -> Patience:
     )
 
 
-def looks_s(clock: float) -> float:
+def looks_s() -> float:
     """Compute for how long an edit in doubt is looked for, in the backend's seconds: the documented looks."""
     return sum(Patience().looks_s)
 

@@ -6,14 +6,14 @@ Touches: a temporary folder, child processes, loopback.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from nemo_watch.media import find_ffmpeg
 
@@ -52,7 +52,7 @@ times = 0
 [[fault]]
 on = "run_sse"
 do = "late"
-seconds = 900
+seconds = 400
 rate = 0.01
 times = 0
 [[fault]]
@@ -255,8 +255,5 @@ def backend(root: Path, plan: Plan) -> Iterator[Backend]:
 
 
 def _token(url: str) -> str:
-    request = urllib.request.Request(
-        f"{url}/api/auth/anonymous-token", method="POST", headers={"X-Client-Id": f"chaos-{os.getpid()}"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the address is the sandbox's own
-        return str(json.load(answer)["data"]["token"])
+    answer = httpx.post(f"{url}/api/auth/anonymous-token", headers={"X-Client-Id": f"chaos-{os.getpid()}"}, timeout=30)
+    return str(answer.raise_for_status().json()["data"]["token"])

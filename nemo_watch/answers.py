@@ -50,7 +50,7 @@ class Answers:
         try:
             return await answer(lever.argument)
         except NemoWatchError as error:
-            return {"error": error.message, "hint": error.hint}
+            return {"error": error.message, "code": error.code, "hint": error.hint}
         except Exception as error:  # a bug met by one lever must never stop the others
             log.exception("lever.bug", kind=lever.kind)
             return {

@@ -1,25 +1,20 @@
 """The clock: harmless work that comes round by itself.
 
-Touches: the ledger and, for looking at the balance, the backend.
+Touches: through the chores it is given whatever they touch.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from nemo_watch.client import Client
-from nemo_watch.errors import CloudError, NemoWatchError, OperatorError
-from nemo_watch.ledger import HoldNotice, Ledger
-from nemo_watch.model import SkillHeaders
+from nemo_watch.errors import NemoWatchError
 
-HOLD_LOOK_S = 5.0
 NOTICE_S = 2.0
-LOOK_AGAIN_S = 600.0
 
 log = structlog.get_logger("nemo_watch.chores")
 
@@ -53,32 +48,3 @@ class Chores:
         """End at once; a chore under way is left to the loop. Repeat: safe."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-
-
-async def look_at_holds(
-    ledger: Ledger, client: Client, skill: SkillHeaders, wake: Callable[[], None], *, at_start: bool = False
-) -> None:
-    """Look whether the causes of account-wide holds are gone, each when its time has come, and all at the start.
-
-    Repeat: safe.
-
-    Source: product.md 9, rows 1001, token_quota and 2001.
-    """
-    for hold in await ledger.holds():
-        if not at_start and hold.look_at is not None and hold.look_at > datetime.now(UTC):
-            continue
-        if await _is_over(client, skill, hold):
-            await ledger.lift(hold.reason)
-            log.info("hold.over", reason=hold.reason)
-            wake()
-        else:
-            await ledger.looked(hold.reason, datetime.now(UTC) + timedelta(seconds=LOOK_AGAIN_S))
-
-
-async def _is_over(client: Client, skill: SkillHeaders, hold: HoldNotice) -> bool:
-    try:
-        balance = await client.balance(skill)
-    except (CloudError, OperatorError) as error:
-        log.info("hold.stays", reason=hold.reason, why=error.message)
-        return False
-    return balance.available > 0 if hold.reason == "credits" else True

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,22 +19,25 @@ import structlog
 
 from nemo_watch import media, pipeline, sidecar, skills
 from nemo_watch.answers import LOOK_S, Answers
-from nemo_watch.chores import HOLD_LOOK_S, NOTICE_S, Chores, look_at_holds
-from nemo_watch.client import Client, Credentials
-from nemo_watch.config import Config, Inbox, check_layout, with_real_paths
+from nemo_watch.chores import NOTICE_S, Chores
+from nemo_watch.client import Client, Credentials, Timeouts
+from nemo_watch.config import Config, Inbox, check_layout, parse_hours, with_real_paths
 from nemo_watch.dispatch import Dispatch
 from nemo_watch.errors import ConfigError, OperatorError, SidecarError
 from nemo_watch.folders import Places
 from nemo_watch.folders.marker import Role
-from nemo_watch.folderthreads import HUNG_S, NoAnswerError, answer_within
+from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S, GuardedFolder, GuardedFolders, identify, is_mount, real_path
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
-from nemo_watch.ledger import Ledger
+from nemo_watch.ledger import Ledger, retention
 from nemo_watch.ledger.levers import Levers
 from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders
+from nemo_watch.obeying import Obeying
 from nemo_watch.pipeline import House, InboxRules, Patience, Progress
+from nemo_watch.pipeline.budget import Budget
 from nemo_watch.pipeline.first_run import FirstRuns
+from nemo_watch.pipeline.holds import Asking, Holds
 from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
 from nemo_watch.telling import Notices
@@ -67,18 +70,22 @@ class Daemon:
         env: Mapping[str, str] | None = None,
         settle: SettleRules | None = None,
         patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
-        """Remember what to build. `settle` and `patience` replace the usual waiting times, for demonstrations."""
+        """Remember what to build. `settle`, `patience` and `timeouts` replace the usual waiting times."""
         self.config = config
         self._env = dict(os.environ if env is None else env)
         self._settle = settle
-        self._patience = patience
+        self._patience = patience or Patience(
+            render_poll_s=config.backend.render_poll, give_up_after_s=config.backend.give_up_after
+        )
+        self._timeouts = timeouts
         self._started_at = datetime.now(UTC)
-        self._followed: dict[str, int] = {}
+        self._followed: dict[str, tuple[int, int, int]] = {}
         self._intakes: dict[str, Intake] = {}
         self._holds_seen = False
         self._ends = media.EndReader()
-        self._folder_s = HUNG_S if patience is None else patience.folder_s
+        self._folder_s = self._patience.folder_s
 
     # ------------------------------------------------------------ life
 
@@ -102,18 +109,8 @@ class Daemon:
             own_folder(config.state.spool)
             url = config.backend.url
             if url == "sandbox":
-                # Only who asks for the sandbox loads it.
-                from nemo_watch.sandbox.server import SandboxServer
-
-                sandbox = SandboxServer(
-                    os.path.join(config.state.path, "sandbox"),
-                    credits=config.sandbox.credits,
-                    fonts_dir=config.sandbox.fonts_dir,
-                    reissues_unused=True,
-                )
-                stack.enter_context(sandbox)
-                url = sandbox.url
-            self.client = build_client(config, url, self._env)
+                url = stack.enter_context(embedded_sandbox(config))
+            self.client = build_client(config, url, self._env, self._timeouts)
             stack.push_async_callback(self.client.aclose)
             self.first_runs = FirstRuns(
                 self.ledger,
@@ -125,6 +122,8 @@ class Daemon:
             await self.first_runs.load()
             self.folders = GuardedFolders(self.ledger, config.state.path, self._let_go_on, hung_s=self._folder_s)
             stack.callback(self.folders.close)
+            self.holds = self._build_holds()
+            await self.holds.budget.load()
             self.house = self._build_house()
             self.dispatch = Dispatch(self.ledger, self._run_job, config.queue.workers)
             self.watchers = {inbox.name: self._build_watcher(inbox) for inbox in config.inboxes}
@@ -137,9 +136,10 @@ class Daemon:
                     # Inode numbers may be others after a reboot: the file is known by its name, size and time.
                     self.watchers[inbox.name].known(ref.rel, replace(ref.stamp, inode=ANY_INODE))
             chores = Chores()
-            chores.every(HOLD_LOOK_S, "holds", self._look_at_holds)
+            chores.every(self._patience.hold_tick_s, "holds", self._look_at_holds)
             chores.every(NOTICE_S, "notices", self.tell)
-            answers = Answers(Levers(self.ledger), {"why": self._why, "resume": self._resume})
+            obeying = Obeying(self.house, self.dispatch, self.first_runs)
+            answers = Answers(Levers(self.ledger), {"why": self._why, **obeying.kinds})
 
             async def serve() -> None:
                 await self.first_runs.decide()
@@ -148,6 +148,7 @@ class Daemon:
             chores.every(LOOK_S, "levers", serve)
             chores.every(FOLLOW_S, "held", self.follow_files)
             chores.every(TIDY_S, "leftovers", Tidying(self.house).tidy)
+            chores.every(retention.FORGET_EVERY_S, "retention", self._forget)
             tasks = [
                 asyncio.create_task(watcher.run(), name=f"watch {name}") for name, watcher in self.watchers.items()
             ]
@@ -178,13 +179,29 @@ class Daemon:
 
     # ------------------------------------------------------------ building
 
+    def _skill_headers(self, name: str) -> SkillHeaders:
+        return skills.headers(skills.profile(name), self._env, os.path.expanduser("~"))
+
+    def _build_holds(self) -> Holds:
+        config = self.config
+
+        def skill() -> SkillHeaders:
+            return self._skill_headers(config.inboxes[0].skill)
+
+        limit, account = config.budget.credits_per_day, config.backend.url
+        return Holds(
+            self.ledger,
+            self.client,
+            Budget(self.ledger, self.client, skill, limit=limit, account=account),
+            Asking(skill, lambda: pipeline.kept_export_passes(self.house), lambda: self.dispatch.wake()),
+            hours=parse_hours(config.queue.hours),
+            patience=self._patience,
+        )
+
     def _build_house(self) -> House:
-        config, env = self.config, self._env
+        config = self.config
         backend = "sandbox" if config.backend.url == "sandbox" else "cloud"
         spool = self.folders.folder(config.state.spool, None)
-
-        def skill_headers(name: str) -> SkillHeaders:
-            return skills.headers(skills.profile(name), env, os.path.expanduser("~"))
 
         async def verify(path: str, expected_s: float | None, expected_bytes: int | None) -> media.MediaInfo:
             return await media.verify_video(path, expected_s=expected_s, expected_bytes=expected_bytes, disk=spool.call)
@@ -196,17 +213,18 @@ class Daemon:
             backend_key=config.backend.url,
             inboxes={inbox.name: inbox_rules(inbox, self.folders.folder) for inbox in config.inboxes},
             spool=spool,
-            skill_headers=skill_headers,
+            skill_headers=self._skill_headers,
             session_language=lambda name, language: skills.session_language(skills.profile(name), language),
             verify=verify,
             on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
+            on_return=lambda inbox, clip: self.watchers[inbox].known(clip.rel, clip.stamp),
             on_enter=lambda: self.dispatch.wake(),
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
             seen_as=lambda inbox, rel: self.watchers[inbox].seen_as(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
             why_not=self.first_runs.why_not,
-            patience=self._patience
-            or Patience(render_poll_s=config.backend.render_poll, give_up_after_s=config.backend.give_up_after),
+            holds=self.holds,
+            patience=self._patience,
         )
 
     def _build_watcher(self, inbox: Inbox) -> Watcher:
@@ -252,31 +270,27 @@ class Daemon:
         next_s = None if said.next_check_s is None else said.next_check_s - now_s
         return told | {"phase": said.reason, "sentence": said.sentence, "age_s": now_s - said.since_s, "next_s": next_s}
 
-    async def _resume(self, asked: Json) -> Json:
-        """End the holds that wait for a person's word, of one inbox or of all ("")."""
-        names = [asked["inbox"]] if asked["inbox"] else [inbox.name for inbox in self.config.inboxes]
-        resumed = {name: jobs for name in names if (jobs := await self.first_runs.resume(name)) is not None}
-        self.dispatch.wake()
-        return {"resumed": resumed}
-
     # ------------------------------------------------------------ what is told
 
-    async def _look_at_holds(self, *, at_start: bool = False) -> None:
-        skill = self.house.skill_headers(self.config.inboxes[0].skill)
-        await look_at_holds(self.ledger, self.client, skill, self.dispatch.wake, at_start=at_start)
+    async def _look_at_holds(self) -> None:
+        await self.holds.look()
 
     async def _keep_dispatching(self) -> None:
         # Somebody may have mended the cause of a hold while the daemon was down: look before anything is decided.
         try:
-            await self._look_at_holds(at_start=True)
+            await self.holds.look(at_once=True)
         finally:
             self._holds_seen = True
         await self.dispatch.run()
 
+    async def _forget(self) -> None:
+        """Let the ledger forget the detail of jobs that ended long ago."""
+        await retention.forget(self.ledger, datetime.now(UTC))
+
     async def follow_files(self) -> None:
         """Let held jobs go whose files are others now; where nothing changed since the last time, nothing is read."""
         for name, watcher in self.watchers.items():
-            seen = watcher.changes
+            seen = (watcher.changes, *await self.ledger.newest_held(name))
             if watcher.state == "watching" and self._followed.get(name) != seen:
                 await pipeline.follow_files(self.house, name)
                 self._followed[name] = seen
@@ -382,11 +396,26 @@ def refuse_bad_layout(config: Config) -> None:
         raise ConfigError("The config cannot work.", problems=tuple(problems))
 
 
-def build_client(config: Config, url: str, env: Mapping[str, str]) -> Client:
+def build_client(config: Config, url: str, env: Mapping[str, str], timeouts: Timeouts | None = None) -> Client:
     """Build the voice to the backend. The sandbox keeps an account of its own, whatever its port is today."""
     account = "sandbox" if config.backend.url == "sandbox" else url
     credentials = Credentials(config.state.path, env=env, token_file=config.backend.token_file, account=account)
-    return Client(api_url=url, web_url=config.backend.web_url, credentials=credentials)
+    return Client(api_url=url, web_url=config.backend.web_url, credentials=credentials, timeouts=timeouts)
+
+
+@contextlib.contextmanager
+def embedded_sandbox(config: Config) -> Iterator[str]:
+    """Run the embedded backend and give its address. To be called with the state folder's lock held."""
+    from nemo_watch.sandbox.server import SandboxServer  # only who asks for the sandbox loads it
+
+    sandbox = SandboxServer(
+        os.path.join(config.state.path, "sandbox"),
+        credits=config.sandbox.credits,
+        fonts_dir=config.sandbox.fonts_dir,
+        reissues_unused=True,
+    )
+    with sandbox:
+        yield sandbox.url
 
 
 # ---------------------------------------------------------------- signals

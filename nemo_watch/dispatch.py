@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -33,6 +34,7 @@ class Dispatch:
         self._workers = workers
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._barred: Counter[str] = Counter()
         self._stopping = False
         self._newest = False
         self._ledger_away = False
@@ -64,14 +66,17 @@ class Dispatch:
     async def _start_what_is_ready(self) -> None:
         while len(self._running) < self._workers:
             # Every second start goes to the newest drop, so that a backlog never starves it (product.md 4.6).
-            job = await self._ledger.next_ready(datetime.now(UTC), exclude=list(self._running), newest=self._newest)
+            exclude = [*self._running, *self._barred]
+            job = await self._ledger.next_ready(datetime.now(UTC), exclude=exclude, newest=self._newest)
             if job is None or self._stopping or self._ledger_away:
                 break
+            if job.job_id in self._barred:
+                continue  # since it was asked for
             self._newest = not self._newest
             self._running[job.job_id] = asyncio.create_task(self._one(job), name=f"job {job.job_id}")
 
     async def _nap(self) -> None:
-        due_at = await self._ledger.next_due_at(exclude=list(self._running))
+        due_at = await self._ledger.next_due_at(exclude=[*self._running, *self._barred])
         nap_s = LONGEST_NAP_S
         if due_at is not None and len(self._running) < self._workers:
             nap_s = min(nap_s, max(0.01, (due_at - datetime.now(UTC)).total_seconds()))
@@ -101,6 +106,25 @@ class Dispatch:
             )
         except LedgerError as error:
             log.warning("ledger.failed", job=job.job_id, why=error.message, then=error.hint)
+
+    @contextlib.asynccontextmanager
+    async def without(self, job_id: str, may_stop: Callable[[], bool]) -> AsyncIterator[bool]:
+        """Keep workers off a job meanwhile: the one that is on it is stopped, if that may be now.
+
+        Gives False if it may not: then it works on. Repeat: safe.
+        """
+        self._barred[job_id] += 1
+        try:
+            task = self._running.get(job_id)
+            is_free = task is None
+            if task is not None and may_stop():
+                task.cancel()
+                await asyncio.wait([task])
+                is_free = True
+            yield is_free
+        finally:
+            self._barred -= Counter([job_id])
+            self._wake.set()
 
     async def stop(self, paying: Callable[[], frozenset[str]], wait_s: float) -> None:
         """Take no more work, park what pays nothing at once, wait for paid calls in flight up to `wait_s` seconds.

@@ -25,6 +25,10 @@ _HOST = frozenset({"9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fus
 _LYING_LEASES = frozenset({"overlay", "fuseblk"})
 # ZFS counts the blocks of a file only when its transaction group is written, seconds later.
 _LATE_BLOCKS = frozenset({"zfs"})
+_FUSE_NETWORK = frozenset(
+    {"sshfs", "rclone", "davfs", "davfs2", "curlftpfs", "s3fs", "gcsfuse", "glusterfs", "ceph", "cephfs", "juicefs"}
+    | {"smbnetfs", "nfs", "moosefs", "mfs", "seaweedfs", "geesefs", "goofys", "blobfuse2"}
+)
 _AUTOMOUNT = "autofs"
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 
@@ -140,6 +144,11 @@ def classify(mount: Mount | None) -> FileSystem:
         blocks=native and kind not in _LATE_BLOCKS,
         read_only=mount.read_only,
     )
+
+
+def is_network(fs_type: str) -> bool:
+    """Tell whether a file system is shared with other machines, as far as its type says."""
+    return fs_type in _NETWORK or (fs_type.startswith("fuse.") and fs_type.removeprefix("fuse.") in _FUSE_NETWORK)
 
 
 def file_system_of(path: str, mounts: Sequence[Mount], *, mount_id: int | None = None) -> FileSystem:

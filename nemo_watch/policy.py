@@ -5,7 +5,7 @@ Pure. Whether anything is retried is decided here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nemo_watch.errors import CloudError, ConfigError, DropperError, FolderError, MediaToolError, NemoWatchError
@@ -17,17 +17,31 @@ RATE_LIMIT_S = 30.0
 BUSY_S = 30.0
 FIRST_BACKOFF_S = 5.0
 LONGEST_BACKOFF_S = 900.0
-CREDITS_LOOK_S = 600.0
 FOLDER_LOOK_S = 30.0
+
+EXPORT_REFUSED = frozenset({"402", "403"})
+"""An export that the plan does not allow, in whichever of the two ways the backend says so (contract.md 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLooks:
+    """How long after a hold of the whole account its cause is looked at again. Units: seconds."""
+
+    account_s: float = 600.0
+    export_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try the same step again. `anew`: with a new session, as nothing was paid in the old one."""
+    """Try the same step again. `anew`: with a new session, as nothing was paid in the old one.
+
+    `counts` is False if nothing was tried at all, so that it is no failure in a row of failures.
+    """
 
     after_s: float
     sentence: str
     anew: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +57,13 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """End the job: the original goes to rejects with this failure in its report."""
+    """End the job: the original goes to rejects with this failure in its report.
+
+    With a `hold` no more is paid for by any job before its cause is gone.
+    """
 
     failure: Failure
+    hold: Hold | None = None
 
 
 Verdict = Again | Hold | Reject
@@ -57,7 +75,7 @@ class Situation:
 
     Units: `failing_s` seconds since the first failure in a row, `give_up_after_s` seconds; `chance` is a random number
     in [0, 1) for the jitter; `until_s` are seconds from now to the moment the error names, None if it names none.
-    `reuses`: the job uses a session that another one paid for.
+    `reuses`: the job uses a session that another one paid for. `submitted`: the backend took the export of this step.
     """
 
     step: str
@@ -68,6 +86,9 @@ class Situation:
     chance: float
     until_s: float | None = None
     reuses: bool = False
+    submitted: bool = False
+    job_id: str = ""
+    looks: HoldLooks = field(default_factory=HoldLooks)
 
 
 NAMES: dict[str, str] = {
@@ -76,7 +97,7 @@ NAMES: dict[str, str] = {
     "2001": "Out of credits",
     "400": "Request not accepted",
     "402": "Export not allowed by the plan",
-    "403": "Not allowed for this token",
+    "403": "Export not allowed for this account",
     "4001": "File type not supported",
     "4002": "File too large",
     "429": "Too many requests",
@@ -115,45 +136,78 @@ def after_failure(error: NemoWatchError, at: Situation) -> Verdict:
 
     Source: product.md 9.
     """
+    said = _sentence(error)
     if isinstance(error, CloudError):
-        return _after_cloud(error, at)
+        return _after_cloud(error, at, said)
     if isinstance(error, ConfigError):
         # A token file that is gone or unreadable: given by the operator, so everything waits for the operator.
-        return Hold("token", _sentence(error), CREDITS_LOOK_S, account=True)
-    if isinstance(error, FolderError):
-        return Hold(error.code, _sentence(error), FOLDER_LOOK_S)
-    if isinstance(error, DropperError):
+        return Hold("token", said, at.looks.account_s, account=True)
+    if isinstance(error, FolderError):  # disk_full, outbox_unavailable, ...
+        return Hold(error.code, said, FOLDER_LOOK_S)
+    if isinstance(error, DropperError):  # sidecar_invalid, asset_missing, not_media, 4002, ...
         return Reject(_failure(error, at))
     if isinstance(error, MediaToolError):
-        return Hold("ffmpeg", _sentence(error), CREDITS_LOOK_S)
+        return Hold("ffmpeg", said, at.looks.account_s)
     return _again_or_give_up(error, at)
 
 
-def _after_cloud(error: CloudError, at: Situation) -> Verdict:
-    code = error.code
-    if code == "1001":
-        return Hold("token", _sentence(error), CREDITS_LOOK_S, account=True)
-    if code == "token_quota":
-        return Hold(
-            "token_quota", _sentence(error), at.until_s if at.until_s is not None else CREDITS_LOOK_S, account=True
-        )
-    if code == "2001":
-        return Hold("credits", _sentence(error), CREDITS_LOOK_S, account=True, link=error.link)
-    if code == "1002":
-        if at.paid == "no" and not at.reuses and at.failing_s < at.give_up_after_s:
-            return Again(0.0 if at.attempts == 0 else backoff_s(at.attempts, at.chance), _sentence(error), anew=True)
-        action = "Change the instruction and put the clip back to pay for a new edit; it is never done by itself."
-        return Reject(_failure(error, at, action=action))
-    if code in ("409", "429") and at.failing_s >= at.give_up_after_s:
-        return Reject(_failure(error, at))
-    if code == "409":
-        return Again(BUSY_S, "The session is still busy with a turn; it is looked at again.")
-    if code == "429":
-        wished = error.retry_after_s if error.retry_after_s is not None else RATE_LIMIT_S
-        return Again(wished if at.attempts == 0 else max(wished, backoff_s(at.attempts, at.chance)), _sentence(error))
-    if code in ("network", "bad_reply", "408") or error.status == 408 or error.status >= 500:
+def _after_cloud(error: CloudError, at: Situation, said: str) -> Verdict:
+    """The rows of the table that the backend's codes and statuses choose."""
+    look_s = at.looks.account_s
+    match error.code:
+        case "1001":
+            return Hold("token", said, look_s, account=True)
+        case "token_quota":
+            return Hold("token_quota", said, look_s if at.until_s is None else at.until_s, account=True)
+        case "2001":
+            return Hold("credits", said, look_s, account=True, link=error.link)
+        case "1002":
+            return _after_lost_session(error, at)
+        case "402" | "403" if at.step.startswith("render"):
+            why = f"{said} Nothing more is edited, as it could not be exported."
+            hold = Hold("export_blocked", why, at.looks.export_s, account=True, link=error.link)
+            return Reject(_failure(error, at, action=_export_action(error, at)), hold)
+        case "402":  # asked for money before anything was edited
+            return Hold("credits", said, look_s, account=True, link=error.link)
+        case "403":  # whatever file comes next, this token may not do it either
+            return Hold("token", said, look_s, account=True, link=error.link)
+        case "429" if error.status == 0:  # held back here, by the gate of the account
+            return Again(error.retry_after_s or 0.0, error.message, counts=False)
+        case "429":
+            wished_s = error.retry_after_s if error.retry_after_s is not None else RATE_LIMIT_S
+            return Again(wished_s if at.attempts == 0 else max(wished_s, backoff_s(at.attempts, at.chance)), said)
+        case "409" if at.failing_s < at.give_up_after_s:
+            return Again(BUSY_S, "The session is still busy with a turn; it is looked at again.")
+        case "network" | "bad_reply" | "408":
+            return _again_or_give_up(error, at)
+    if error.status == 408 or error.status >= 500:
         return _again_or_give_up(error, at)
-    return Reject(_failure(error, at))
+    return Reject(_failure(error, at))  # 4001, 4002, 422, and whatever else is final
+
+
+def _after_lost_session(error: CloudError, at: Situation) -> Verdict:
+    if at.submitted:
+        # The export is being made all the same: what counts is its id, which is asked for again.
+        return _again_or_give_up(error, at)
+    if at.paid == "no" and not at.reuses and at.failing_s < at.give_up_after_s:
+        return Again(0.0 if at.attempts == 0 else backoff_s(at.attempts, at.chance), _sentence(error), anew=True)
+    if at.reuses:
+        action = "Change the instruction and put the clip back to pay for a new edit; it is never done by itself."
+    else:
+        action = (
+            f"The edit is lost with its session. nemo-watch retry {at.job_id} --fresh has the clip edited anew, which "
+            "is paid again; it is never done by itself."
+        )
+    return Reject(_failure(error, at, action=action))
+
+
+def _export_action(error: CloudError, at: Situation) -> str:
+    """Say how a finished edit comes to its file once the plan allows it."""
+    where = f" at {error.link}" if error.link else ""
+    return (
+        f"Upgrade the plan or register the account{where}. Then nemo-watch retry {at.job_id}, or putting the file back "
+        "into the inbox, only makes the export: the edit is kept and not paid again."
+    )
 
 
 def _again_or_give_up(error: NemoWatchError, at: Situation) -> Verdict:
@@ -188,8 +242,8 @@ def edit_no_effect(step: str, job_id: str) -> Failure:
     return Failure(
         code="edit_no_effect",
         message="The edit message was sent, but neither an answer nor a change of the session was found afterwards.",
-        action=f"Put the file back into the inbox to look at the session of job {job_id} once more. To have it edited "
-        "anew, which may be charged again, change the instruction and put it back.",
+        action=f"Put the file back into the inbox to look at the session of job {job_id} once more. nemo-watch retry "
+        f"{job_id} --from edit sends the message again, which may be charged again.",
         paid="unknown",
         step=step,
     )

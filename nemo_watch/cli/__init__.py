@@ -32,6 +32,10 @@ ConfigOption = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it at run time
     typer.Option("--config", "-c", metavar="FILE", help="The config file; without it the usual places are looked at."),
 ]
+JobArgument = Annotated[
+    str,
+    typer.Argument(metavar="JOB", help="A job's id or the beginning of it, or a clip that one job alone knows."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -178,11 +182,80 @@ def resume(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let an inbox go on that waits for your word, as one does that was full at its first start."""
+    """End the pause and let inboxes go that wait for your word; without a name, every hold is looked at again."""
     from nemo_watch.cli.levers import run_resume
 
     with _errors_as(as_json):
         raise typer.Exit(run_resume(config, inbox, as_json=as_json))
+
+
+@app.command()
+def show(
+    job: JobArgument,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Ask for a link that opens its session in a browser; it is a credential.")
+    ] = False,
+) -> None:
+    """Show one job: its steps with times, the reply, the timeline, credits, exports, and where its files are."""
+    from nemo_watch.cli.show import run_show
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_show(config, job, link=link, as_json=as_json))
+
+
+@app.command()
+def retry(
+    job: JobArgument,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="Go on from this step: session, upload, edit (sends the message again, which may be charged again), "
+            "edit-2, render, download or deliver.",
+        ),
+    ] = "",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Have the clip edited anew, in a new session: it is paid again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask at the terminal whether to pay again.")] = False,
+) -> None:
+    """Let a job go on from its last good step; what was paid is not paid again, unless you say so."""
+    from nemo_watch.cli.retrying import run_retry
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_retry(config, job, start=start, fresh=fresh, yes=yes, as_json=as_json))
+
+
+@app.command()
+def cancel(job: JobArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """End a job: nothing paid, its file stays and is left alone; paid, it goes to rejects and can be retried free."""
+    from nemo_watch.cli.retrying import run_cancel
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_cancel(config, job, as_json=as_json))
+
+
+@app.command()
+def pause(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Begin no paid work until resume, over restarts too; what is paid goes on to its end."""
+    from nemo_watch.cli.levers import run_pause
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_pause(config, as_json=as_json))
+
+
+@app.command("credits")
+def credits_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what the account has, whose it is, and what of the day's budget is used."""
+    from nemo_watch.cli.credits import run_credits
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_credits(config, as_json=as_json))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from nemo_watch import folders, media, pipeline
 from nemo_watch.cli.jobwords import job_words
-from nemo_watch.config import Config, Inbox
+from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.daemon import assets_of, build_intake, inbox_rules
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
@@ -22,7 +22,6 @@ from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import job_of_file, known_sizes
 from nemo_watch.model import OPEN_STATES, Drop, Export, FileRef, FileStamp, Instructions, Job, Waiting, Work
 from nemo_watch.mounts import FileSystem
-from nemo_watch.pipeline.first_run import SESSION_CREDITS
 from nemo_watch.pipeline.following import ALL, is_of_another
 from nemo_watch.pipeline.house import paid_so_far
 from nemo_watch.watcher import disk

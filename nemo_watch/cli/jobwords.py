@@ -8,6 +8,7 @@ from typing import assert_never
 
 from nemo_watch.cli.pictures import step_words
 from nemo_watch.model import OPEN_STATES, Job
+from nemo_watch.pipeline.levers import CANCELLED
 from nemo_watch.policy import name_of
 
 
@@ -45,6 +46,8 @@ def job_words(job: Job, results: Sequence[str] = (), *, running: bool = True) ->
                 f"it was rejected as {who} with {failure.code} ({name_of(failure.code)}): {_end(failure.message)}. "
                 f"What to do: {_end(failure.action)}"
             )
+        case "cancelled" if job.reason == CANCELLED:
+            return f"it was cancelled as {who}: {_end(job.sentence)}"
         case "cancelled":
             return f"{who} was ended before anything was paid: {_end(job.sentence)}"
         case _:

@@ -22,13 +22,13 @@ from nemo_watch.cli.fates import Action, Fate, Oracle
 from nemo_watch.cli.jobwords import clock
 from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.places import hung_inboxes, load_config, locate, named_inboxes
-from nemo_watch.config import Config, Inbox
+from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.errors import FolderError
 from nemo_watch.intake.names import is_within
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import reading, unpaid_clips
 from nemo_watch.model import Export, FileRef
-from nemo_watch.pipeline.first_run import MOST_DROPS, SESSION_CREDITS, recall, resume_command
+from nemo_watch.pipeline.first_run import MOST_DROPS, recall, resume_command
 from nemo_watch.reports import source_table
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 from nemo_watch.watcher.disk import stamp_of

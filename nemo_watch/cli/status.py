@@ -59,7 +59,13 @@ async def _read(config: Config) -> dict[str, Any]:
             "backend": config.backend.url,
             "counts": await ledger.counts(),
             "holds": [
-                {"reason": h.reason, "why": h.sentence, "link": h.link, "since": h.since_at.isoformat()}
+                {
+                    "reason": h.reason,
+                    "why": h.sentence,
+                    "link": h.link,
+                    "since": h.since_at.isoformat(),
+                    "next_look": h.look_at.isoformat() if h.look_at else None,
+                }
                 for h in await ledger.holds()
             ]
             + await _first_runs(config, ledger),
@@ -101,7 +107,8 @@ async def _first_runs(config: Config, ledger: Ledger) -> list[Json]:
         decided = await recall(ledger, inbox.name, inbox.path, config.backend.url)
         if decided is not None and decided.state == "held" and config.backend.url != "sandbox":
             why = decided.sentence(inbox.name)
-            holds.append({"reason": FIRST_RUN, "inbox": inbox.name, "why": why, "link": "", "since": decided.at})
+            held = {"reason": FIRST_RUN, "inbox": inbox.name, "why": why, "link": "", "since": decided.at}
+            holds.append(held | {"next_look": None})
     return holds
 
 
@@ -142,20 +149,28 @@ def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Se
     console.print(table, soft_wrap=False)
 
 
+def _clock(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%m-%d %H:%M")
+
+
 def _print(picture: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     state = f"running (pid {picture['pid']})" if picture["running"] else "not running"
     console.print(f"nemo-watch is [bold]{state}[/bold], backend {safe(picture['backend'])}")
     for hold in picture["holds"]:
-        console.print(f"[yellow]held:[/yellow] {safe(hold['why'])} {safe(hold['link'])}")
+        then = f", looked at again at {_clock(hold['next_look'])}" if hold["next_look"] else ""
+        when = f"(since {_clock(hold['since'])}{then})"
+        link = f" {hold['link']}" if hold["link"] and hold["link"] not in hold["why"] else ""
+        console.print(f"[yellow]held:[/yellow] {safe(hold['why'] + link)} {when}")
     for inbox in picture["inboxes"]:
         console.print(f"inbox [bold]{safe(inbox['name'])}[/bold]: {safe(inbox['state'])}; {safe(inbox['mode'])}")
         for wait in inbox["waiting"][:MOST_WAITS]:
             console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
         if inbox["waiting_count"] > MOST_WAITS:
             console.print(f"  and {inbox['waiting_count'] - MOST_WAITS} more files wait; --json names them")
-    # The hold above speaks for every job that waits for a person's word.
-    shown = [job for job in picture["jobs"] if job["reason"] != FIRST_RUN]
+    # A hold above speaks for every job that waits for its end.
+    told = {FIRST_RUN, *(hold["reason"] for hold in picture["holds"])}
+    shown = [job for job in picture["jobs"] if job["state"] != "held" or job["reason"] not in told]
     if len(shown) < len(picture["jobs"]):
         console.print(f"{len(picture['jobs']) - len(shown)} jobs wait for this hold to end.")
     if shown:
@@ -172,8 +187,7 @@ def _print(picture: dict[str, Any]) -> None:
             note = ", ".join(job["results"])
             if job["state"] == "rejected" and "code" in job:
                 note = f"{job['code']} ({name_of(job['code'])}): {job['action']}"
-            when = datetime.fromisoformat(job["updated"]).astimezone().strftime("%m-%d %H:%M")
-            rows.append((job["file"], job["state"], when, note))
+            rows.append((job["file"], job["state"], _clock(job["updated"]), note))
         _table(console, "last ended", ("file", "state", "when", "result, or what to do"), rows)
     if not picture["jobs"] and not picture["ended"]:
         console.print("No jobs yet: drop a video into an inbox.")

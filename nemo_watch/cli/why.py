@@ -32,6 +32,7 @@ from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import clips_of, job_of_file, job_that_put, last_job_at, reading
 from nemo_watch.model import OPEN_STATES, FileRef, FileStamp, Job
 from nemo_watch.pipeline.house import paid_so_far
+from nemo_watch.pipeline.levers import CANCELLED
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 
 REPORT_MOST_BYTES = 256 * 1024
@@ -222,7 +223,7 @@ class _Asked:
         if self._ledger is None:
             return None
         job = await job_of_file(self._ledger, spot.inbox.name, ref)
-        if job is None or job.state == "cancelled":
+        if job is None or (job.state == "cancelled" and job.reason != CANCELLED):
             return None
         if await is_left_behind(self._ledger, job, self._config.backend.url):
             return None  # the next start takes the file for new

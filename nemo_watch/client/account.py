@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from nemo_watch.client import wire
 from nemo_watch.client.credentials import Credentials
+from nemo_watch.client.gate import Gate
 from nemo_watch.client.line import Line, unwrapped
 from nemo_watch.client.refusals import refusal
 from nemo_watch.client.wire import AnonymousToken
@@ -33,6 +34,7 @@ class Account:
         self._line = line
         self._credentials = credentials
         self._web = web
+        self._gate = Gate()
         self._renewing = asyncio.Lock()
         self._quota: tuple[float, RefusedError] | None = None
         self._asking: asyncio.Task[AnonymousToken] | None = None
@@ -45,7 +47,8 @@ class Account:
 
     async def make(self, once: Callable[[str], Awaitable[T]]) -> T:
         """Make a call with the token, and once more with a new one if an anonymous token was refused before anything
-        was accepted. Raises: whatever the call raises; its refusals get the page where more can be had.
+        was accepted. Raises: whatever the call raises, and "429" while the gate is closed; refusals that more money or
+        rights would end get the page where those can be had.
         """
         token = await self.token()
         try:
@@ -56,28 +59,42 @@ class Account:
         return await self._linked(once, await self._renewed(token))
 
     async def _linked(self, once: Callable[[str], Awaitable[T]], token: str) -> T:
+        went_s = self._gate.pass_through()
         try:
-            return await once(token)
+            answer = await once(token)
         except RefusedError as error:
+            if error.code == "429":
+                self._gate.closed_by(error, went_s)
+            else:
+                self._gate.passed(went_s)
             if error.code in _LINKED:
-                error.link = self._link()
+                error.link = self.link
             raise
+        self._gate.passed(went_s)
+        return answer
 
-    async def token(self) -> str:
-        """Give the token to use now. Raises: RefusedError ("token_quota"), CloudError, ConfigError, FolderError."""
+    async def token(self, life_s: float = 0.0) -> str:
+        """Give the token to use now; an anonymous one that ends within `life_s` is renewed first.
+
+        Raises: RefusedError ("token_quota", "429" while the gate is closed), CloudError, ConfigError, FolderError.
+        """
         given = self._credentials.given()
         if given:
             return given
         kept = self._credentials.kept()
-        if kept and kept.expires_at > datetime.now(UTC):
+        now = datetime.now(UTC)
+        if kept and kept.expires_at > now + timedelta(seconds=life_s):
             return kept.token
         try:
             return await self._renewed(kept.token if kept else "")
         except RefusedError as error:
+            if not kept or error.code != "token_quota":
+                raise
+            if kept.expires_at > now:
+                # Where one token at a time is given, the next can be had when this one ends, whatever else was said.
+                raise _again(error, until=min(error.until or kept.expires_at, kept.expires_at)) from error
             # By the backend's clock the old one may still be good; if not, it will say so.
-            if kept and error.code == "token_quota":
-                return kept.token
-            raise
+            return kept.token
 
     async def _renewed(self, stale: str) -> str:
         """Get an anonymous token other than the stale one; calls that wait here together ask the backend once."""
@@ -105,6 +122,7 @@ class Account:
 
     async def _anonymous_token(self) -> AnonymousToken:
         """Ask for a token. Repeat: once per client in seven days. Source: contract.md 2, 3.1."""
+        self._gate.pass_through()
         doing = "asking for an anonymous token"
         client_id = self._credentials.client_id()
         first = True
@@ -126,7 +144,8 @@ class Account:
                     raise
             first = False
 
-    def _link(self) -> str:
+    @property
+    def link(self) -> str:
         """The page where the account gets more rights or credits. Source: contract.md 2."""
         user_id = self._credentials.user_id
         if user_id.startswith("anon_") or (self._credentials.is_anonymous and user_id):
@@ -146,20 +165,21 @@ def _quota(error: RefusedError, answer: bytes, doing: str) -> RefusedError:
     if until is None:
         until = now + (timedelta(seconds=error.retry_after_s) if error.retry_after_s is not None else wire.TOKEN_LIFE)
     quota = refusal("token_quota", doing, status=error.status, retry_after_s=error.retry_after_s)
-    quota.hint = f"Set NEMO_TOKEN to a token of your own, or wait until {until:%Y-%m-%d %H:%M} UTC."
-    quota.until = until
-    return quota
+    return _again(quota, until=until)
 
 
-def _again(error: RefusedError) -> RefusedError:
-    """Make the same error anew: one exception is never raised in two tasks."""
+def _again(error: RefusedError, until: datetime | None = None) -> RefusedError:
+    """Make the same error anew, or one that holds until another moment: one exception is never raised in two tasks."""
+    hint = error.hint
+    if until is not None:
+        hint = f"Set NEMO_TOKEN to a token of your own, or wait until {until:%Y-%m-%d %H:%M} UTC."
     return RefusedError(
         error.message,
         code=error.code,
-        hint=error.hint,
+        hint=hint,
         status=error.status,
         refused=error.refused,
         retry_after_s=error.retry_after_s,
-        until=error.until,
+        until=until or error.until,
         link=error.link,
     )

@@ -5,6 +5,8 @@ Touches: the network, the state folder through the credentials, the spool throug
 No method tries again by itself, with two exceptions: an anonymous token is asked for once more after a short rate
 limit, and a complete 1001 refusal of an anonymous token is followed by one new token for the same client id and then by
 the same call. A refusal before the first event proves that nothing was accepted: this holds for paid calls too.
+After a rate limit every method refuses with "429" by itself until the gate of the account opens; what is under way
+goes on.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._line = Line(api_url, self._timeouts, trust)
         self.credentials = credentials
+        self._web = web
         self._account = Account(self._line, credentials, web)
 
     def __repr__(self) -> str:
@@ -81,12 +84,17 @@ class Client:
 
     # ------------------------------------------------------------ small calls
 
-    async def ensure_token(self) -> None:
-        """See that there is a token, and ask for an anonymous one if there is none or it has ended.
+    @property
+    def link(self) -> str:
+        """The page where the account gets more credits or rights, for people. Source: contract.md 2."""
+        return self._account.link
+
+    async def ensure_token(self, life_s: float = 0.0) -> None:
+        """See that there is a token that lives for `life_s` more; ask for an anonymous one if there is none.
 
         Raises: CloudError ("token_quota" with `until` if there is none to be had), ConfigError, FolderError.
         """
-        await self._account.token()
+        await self._account.token(life_s)
 
     async def balance(self, skill: SkillHeaders) -> Credits:
         """Read the account's credits. Raises: CloudError. Repeat: safe. Source: contract.md 7."""
@@ -115,6 +123,16 @@ class Client:
         payload = await self._call("GET", path, doing, skill, session=True)
         self.credentials.learn_user_id(wire.read_user_id(payload))
         return wire.read_state(payload, doing)
+
+    async def claim_link(self, session: Session, skill: SkillHeaders) -> str:
+        """Get a link that opens a session in a browser: whoever has it can open it, so it is only ever shown.
+
+        Raises: CloudError. Repeat: safe. Source: contract.md 3.3.
+        """
+        doing = "asking for a browser link"
+        body = {"task_id": session.task_id, "session_id": session.session_id}
+        payload = await self._call("POST", "/api/auth/claim-token", doing, skill, body=body, session=True)
+        return f"{self._web}/workspace/claim?ct={quote(wire.read_claim(payload, doing), safe='')}"
 
     # ------------------------------------------------------------ upload
 
@@ -248,6 +266,14 @@ class Client:
         doing = "asking for the export's progress"
         payload = await self._call("GET", f"/api/render/proxy/lambda/{_segment(render_id)}", doing, skill)
         return wire.read_render(payload, doing, render_id)
+
+    async def cancel_render(self, render_id: str, skill: SkillHeaders) -> None:
+        """Ask for the end of a render that is not wanted any more.
+
+        Raises: CloudError ("409": it has ended, "404": unknown id). Repeat: safe. Source: contract.md 8.4.
+        """
+        path = f"/api/render/proxy/lambda/{_segment(render_id)}/cancel"
+        await self._call("POST", path, "cancelling the export", skill)
 
     # ------------------------------------------------------------ download
 

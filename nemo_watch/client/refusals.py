@@ -48,6 +48,8 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 # 1010 and 1011 are the sibling gateway's numbers for the same thing (contract.md 2).
 _SAME = {"1010": "1001", "1011": "1001", "401": "1001", "413": "4002", "415": "4001"}
+# Statuses that say who must act, where the code beside them is one that nobody knows.
+_TELLING = frozenset({401, 402, 403, 413, 415, 429})
 _TRY_AGAIN = "Try again; if it stays so, ask the backend's support."
 
 
@@ -72,6 +74,8 @@ def refusal(
         code, status = f"http_{number}", int(number)
     elif _SAME.get(number, number) in _WORDS:
         code = _SAME.get(number, number)
+    elif status in _TELLING:
+        code = _SAME.get(str(status), str(status))
     if session and code == "404":
         code = "1002"
     what, hint = _WORDS.get(code, (f"The backend refused with {_called(code)}", _TRY_AGAIN))

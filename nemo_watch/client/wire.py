@@ -265,6 +265,14 @@ def read_credits(payload: Any, doing: str) -> Credits:
     return Credits(available=available, frozen=frozen, total=to_number(found.get("total")) or available + frozen)
 
 
+def read_claim(payload: Any, doing: str) -> str:
+    """Read the token of a browser link. Source: contract.md 3.3."""
+    token = _dict(payload).get("claim_token")
+    if not isinstance(token, str) or not is_token(token):
+        raise unintelligible(doing, 200, "an answer without a claim token")
+    return token
+
+
 _STATE_WORDS: tuple[tuple[RenderState, frozenset[str]], ...] = (
     ("pending", frozenset({"pending", "queued", "created", "submitted", "waiting", "accepted", "scheduled"})),
     ("processing", frozenset({"processing", "rendering", "running", "in_progress", "started", "encoding"})),

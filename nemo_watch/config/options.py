@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from nemo_watch.config.hours import parse_hours
 from nemo_watch.model import Duplicates, Originals
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*")
 _LONGEST_S = 10 * 365 * 86400.0
+SESSION_CREDITS = 50
+"""About what one editing session costs. Source: contract.md 7."""
 _LANGUAGE = r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*$"
 
 
@@ -100,6 +103,18 @@ def _path(value: object) -> object:
     return value
 
 
+def _hours(value: object) -> object:
+    if isinstance(value, str):
+        parse_hours(value)
+    return value
+
+
+def _budget(value: object) -> object:
+    if isinstance(value, int) and 0 < value < SESSION_CREDITS:
+        raise ValueError(f"would let nothing begin: one session costs about {SESSION_CREDITS} credits, 0 is no limit")
+    return value
+
+
 def _name(value: object) -> object:
     if isinstance(value, str) and (not value.strip() or value != value.strip() or not value.isprintable()):
         raise ValueError("must be a short name on one line")
@@ -165,7 +180,25 @@ class Queue(Section):
         le=64,
         description="Uploads, edits and downloads at once; waiting for an export takes none.",
     )
+    hours: Annotated[str, BeforeValidator(_hours)] = Field(
+        default="",
+        description='"22:00-06:00": paid work starts only then, by the local clock; what has begun goes on. "": at any '
+        "time.",
+    )
     stop_wait: Seconds = Field(default=120.0, description="How long stopping waits for a paid call in flight.")
+
+
+class Budget(Section):
+    """How much may be spent."""
+
+    credits_per_day: Annotated[int, BeforeValidator(_budget)] = Field(
+        default=0,
+        ge=0,
+        le=10**9,
+        description="So many credits a day, counted by how the account's balance falls from one local midnight to the "
+        "next, whoever spends them; each session under way counts as 50. Above it new work is held until midnight. "
+        "0: no limit.",
+    )
 
 
 class Inbox(Section):
@@ -255,6 +288,7 @@ class Options(Section):
     backend: Backend = Backend()
     state: State = State()
     queue: Queue = Queue()
+    budget: Budget = Budget()
     inbox: Annotated[tuple[Inbox, ...], BeforeValidator(_tuple), Field(min_length=1)] = (Inbox(),)
     sandbox: Sandbox = Sandbox()
 
@@ -270,6 +304,7 @@ class Config:
     backend: Backend
     state: State
     queue: Queue
+    budget: Budget
     inboxes: tuple[Inbox, ...]
     sandbox: Sandbox
     source: str | None = None

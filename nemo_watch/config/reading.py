@@ -266,6 +266,7 @@ def _resolved(
         ),
         state=options.state.model_copy(update={"path": state_path, "spool": spool}),
         queue=options.queue,
+        budget=options.budget,
         inboxes=tuple(inboxes),
         sandbox=options.sandbox.model_copy(
             update={"fonts_dir": full(fonts_dir, ("sandbox", "fonts_dir")) if fonts_dir else ""}

@@ -119,7 +119,10 @@ class Judge:
         if fact is not None and fact.over == marker.owner.ledger and fact.folder_id in ("", marker.folder_id):
             return Judgement("good", marker=marker, ground=here)
         is_ours = marker.owner.ledger == self.owner.ledger
-        is_other = fact is not None and bool(fact.folder_id and marker.folder_id) and fact.folder_id != marker.folder_id
+        is_other = fact is not None and self._is_other(marker, fact)
+        if self.role == "target" and not is_ours and marker.path == self.root:
+            # Shared with another daemon, who marked it anew after its marker was lost.
+            is_other = is_other and fact is not None and fact.ground != here
         if marker.role not in (None, self.role) or (is_other and (is_ours or self.role == "target")):
             sentence = (
                 f"{self.root} is not the folder it was: what lies there now is marked as {marker.words(self.owner)}. "
@@ -134,6 +137,12 @@ class Judge:
             )
             return Judgement("owned", sentence, marker, here, can_be_adopted=True)
         return Judgement("good", marker=marker, ground=here)
+
+    @staticmethod
+    def _is_other(marker: Marker, fact: Fact) -> bool:
+        """Tell whether another folder's id is known; one that never was on the disk says nothing."""
+        was_there = fact.is_marked or bool(fact.over)
+        return was_there and bool(fact.folder_id and marker.folder_id) and fact.folder_id != marker.folder_id
 
     def _judge_unmarked(self, fact: Fact | None, here: Ground) -> Judgement:
         if fact is None:

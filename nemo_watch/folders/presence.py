@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,6 +22,8 @@ from nemo_watch.model import Json
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+COMPLETE_AGAIN_S = 3600.0
+"""An old marker that could not be completed is tried again after so long: each try is a file that comes and goes."""
 
 
 class Memory(Protocol):
@@ -58,6 +61,7 @@ class Presence:
         self._fact: Fact | None = None
         self._known: tuple[int, ...] | None = None
         self._is_tidy = False
+        self._complete_again_s = 0.0
         self.sentence = ""
         """Why the folder was refused at the last look, "" if it was not."""
 
@@ -174,8 +178,9 @@ class Presence:
                 fact = Fact(ground, is_marked=False)
             if self.role == "target" or self.can_be_marked():
                 # The ledger first: a kill between the two leaves a known folder without a marker, which then gets it.
-                self._keep(fact if fact.folder_id else replace(fact, folder_id=markers.new_id()))
-                if not self._mark(ground):
+                # An id is kept only once it is on the disk: another daemon's marker may come first.
+                self._keep(fact)
+                if not self._mark(fact):
                     return self._settle(self.judge())  # somebody else's came first
             else:
                 self._keep(fact)
@@ -185,30 +190,37 @@ class Presence:
 
     def _know(self, marker: Marker | None, ground: Ground) -> None:
         """Remember a folder that is marked; a marker of ours that does not tell which folder it is learns to."""
-        over = self._fact.over if self._fact is not None else ""
-        folder_id = self._fact.folder_id if self._fact is not None else ""
-        fact = Fact(ground, is_marked=True, over=over, folder_id=folder_id)
+        before = self._fact or Fact(ground, is_marked=False)
+        folder_id = before.folder_id if before.is_marked or before.over else ""  # else it never was on the disk
+        fact = Fact(ground, is_marked=True, over=before.over, folder_id=folder_id)
         if marker is not None and marker.folder_id:
             fact = replace(fact, folder_id=marker.folder_id)
-        is_lacking = marker is not None and marker.owner.ledger == self.owner.ledger and not marker.is_complete
-        if is_lacking and self.can_be_marked():
-            self._keep(fact if fact.folder_id else replace(fact, folder_id=markers.new_id()))
-            markers.write(self.root, self._marker_for(self._fact or fact), over=True)
-        else:
+        self._keep(fact)
+        if marker is not None and marker.owner.ledger == self.owner.ledger and not marker.is_complete:
+            self._complete(fact)
+
+    def _complete(self, fact: Fact) -> None:
+        """Have an old marker of ours tell which folder it is, if that can be written: it is good without that, too."""
+        if time.monotonic() < self._complete_again_s or not self.can_be_marked():
+            return
+        self._complete_again_s = time.monotonic() + COMPLETE_AGAIN_S
+        fact = _with_id(fact)
+        # A full disk, or another user's marker in a sticky folder: what was good before an upgrade stays so.
+        with contextlib.suppress(OSError):
+            markers.write(self.root, self._marker_for(fact), over=True)
             self._keep(fact)
 
-    def _mark(self, ground: Ground) -> bool:
-        """Write the marker; False if another one is there by now."""
-        if self._fact is None:
-            raise AssertionError("marked before it was remembered")
+    def _mark(self, fact: Fact) -> bool:
+        """Write the marker and remember it; False if another one is there by now."""
+        fact = _with_id(fact)
         try:
-            if not markers.write(self.root, self._marker_for(self._fact), over=False):
+            if not markers.write(self.root, self._marker_for(fact), over=False):
                 return False
         except OSError as error:
             if self.role == "target" or error.errno not in _READ_ONLY:
                 raise
             return True  # its mount alone will tell it
-        self._keep(replace(self._fact, ground=replace(ground, inode=os.stat(self.root).st_ino), is_marked=True))
+        self._keep(replace(fact, ground=replace(fact.ground, inode=os.stat(self.root).st_ino), is_marked=True))
         return True
 
     def _marker_for(self, fact: Fact) -> Marker:
@@ -242,3 +254,7 @@ class Presence:
     @property
     def _code(self) -> str:
         return "inbox_unavailable" if self.role == "inbox" else "outbox_unavailable"
+
+
+def _with_id(fact: Fact) -> Fact:
+    return fact if fact.folder_id else replace(fact, folder_id=markers.new_id())

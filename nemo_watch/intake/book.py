@@ -227,6 +227,12 @@ class Book(Pages):
         entry = self.entry(rel)
         return entry is not None and entry.phase == "offered" and entry.stamp == stamp
 
+    def not_accepted(self, rel: str, stamp: FileStamp, why: str) -> None:
+        """Note why a drop could not be made a job just now; it is offered again later."""
+        entry = self.entry(rel)
+        if entry is not None and self.is_offered(rel, stamp):
+            self.enter(entry, "offered", None, about=why)
+
     def forget(self, rel: str, now_s: float) -> None:
         """Start again with a file as if it had just been seen: it changed while it was read, or was not accepted."""
         folder_rel, name = split_rel(rel)

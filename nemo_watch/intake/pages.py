@@ -133,6 +133,7 @@ class Pages(Agenda):
         entry = folder.entries.get(name)
         if entry is None:
             if name in folder.handled:
+                self.changes += 1
                 folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
             return
         self.enter(entry, "ignored", None)

@@ -144,6 +144,8 @@ def _upcoming(entry: Entry) -> str:
             return "next look when one comes"
         case "sidecar":
             return "next look when that file stands still"
+        case "offered" if entry.about:
+            return "it is tried again every half minute"
         case "offered":
             return "next it is a job"
         case _:
@@ -204,6 +206,8 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             return "no clip of its name is here; it waits for one"
         case "settled":
             return "it serves the clips of its name"
+        case "offered" if about:
+            return f"it is ready, but cannot be made a job yet: {about.rstrip('.')}"
         case "offered":
             return "it is ready and is being entered as a job"
         case _:

@@ -206,6 +206,30 @@ class Ledger(Notes):
 
         await self.transact(work)
 
+    async def release_held(self, job_id: str, sentence: str) -> bool:
+        """Do as `release`, but only if nobody works on the job and nothing paid was begun; tell if so. Repeat: safe."""
+
+        def work(c: Connection) -> bool:
+            begun = sa.exists().where(STEPS.c.job_id == job_id, STEPS.c.name.startswith("edit-"))
+            values = {"state": "cancelled", "sentence": sentence, "next_try_at": None, "step": ""}
+            free = JOBS.update().where(JOBS.c.job_id == job_id, JOBS.c.state == "held", ~JOBS.c.active, ~begun)
+            if c.execute(free.values(updated_at=to_ms(_now()), **values)).rowcount == 0:
+                return False
+            c.execute(FILES.delete().where(FILES.c.job_id == job_id))
+            return True
+
+        return await self.transact(work)
+
+    async def newest_held(self, inbox: str) -> tuple[int, int]:
+        """Tell how many jobs of an inbox are held, and when the last of them changed (milliseconds since 1970)."""
+
+        def work(c: Connection) -> tuple[int, int]:
+            query = sa.select(sa.func.count(), sa.func.max(JOBS.c.updated_at))
+            count, last = c.execute(query.where(JOBS.c.inbox == inbox, JOBS.c.state == "held")).one()
+            return int(count), int(last or 0)
+
+        return await self.transact(work)
+
     async def wake(self, reason: str, *, inbox: str | None = None) -> int:
         """Make every job (of one inbox) that is held for this reason due now; return how many. Repeat: safe."""
 

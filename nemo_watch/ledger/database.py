@@ -20,11 +20,19 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection, Engine
 
+from nemo_watch import mounts
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger.rows import META
 
 BUSY_S = 30.0
 """How long one process waits for another's transaction before it says that the ledger is locked."""
+MOUNTINFO = "/proc/self/mountinfo"
+VERSIONS = "alembic_version"
+"""The table that every ledger has from its first commit on."""
+_KEEP_IT = (
+    "Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
+    "`sqlite3 ledger.db .recover`."
+)
 
 
 Reading = Literal["live", "still"]
@@ -46,7 +54,12 @@ def open_engine(path: str, reading: Reading | None = None) -> Engine:
         # SQLAlchemy opens the transactions itself (below), not the sqlite3 module.
         dbapi.isolation_level = None
         cursor = dbapi.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        (mode,) = cursor.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal":
+            raise LedgerError(
+                f"The file system of {path} has not what a ledger needs: memory that processes share.",
+                hint="Name a folder on a disk of this machine in the config ([state] path).",
+            )
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -79,14 +92,68 @@ def errors_named(path: str) -> Iterator[None]:
                 hint="End what holds it open (a copy or a database tool), then try again.",
             ) from error
         if "malformed" in text or "not a database" in text:
-            raise LedgerError(
-                f"The ledger {path} is damaged: {text}.",
-                hint="Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
-                "`sqlite3 ledger.db .recover`.",
-            ) from error
+            raise LedgerError(f"The ledger {path} is damaged: {text}.", hint=_KEEP_IT) from error
         raise LedgerError(
             f"The ledger {path} cannot be used: {text}.", hint="Check the state folder's rights and its free space."
         ) from error
+
+
+def refuse_place(path: str, mountinfo: str | None = None) -> None:
+    """See that a ledger may lie at this path: on a network file system its locks and its log cannot be trusted.
+
+    Raises: LedgerError. Repeat: safe. Source: house.md 3.4, sqlite.org/wal.html (all processes on one host).
+    """
+    if mountinfo is None:
+        try:
+            with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape", newline="") as file:
+                mountinfo = file.read()
+        except FileNotFoundError:  # no /proc in this container: SQLite itself must notice
+            return
+    folder = os.path.dirname(os.path.realpath(path))
+    mount = mounts.mount_of(folder, mounts.parse(mountinfo))
+    if mount is not None and mounts.is_network(mount.fs_type):
+        raise LedgerError(
+            f"The state folder {folder} lies on a network file system ({mount.fs_type}), where the ledger could lose "
+            "what was paid.",
+            hint="Name a folder on a disk of this machine in the config ([state] path); the inboxes may stay where "
+            "they are. A ledger that lies there already: stop the daemon, move the whole folder.",
+        )
+
+
+def refuse_half(path: str) -> None:
+    """See that a ledger is not there in part: SQLite would take the rest for a new one, and throw its log away.
+
+    Raises: LedgerError. Repeat: safe.
+    """
+    if _size_bytes(path) == 0 and _size_bytes(path + "-wal") > 0:
+        raise LedgerError(
+            f"The ledger {path} is missing or empty, but a part of it is there ({os.path.basename(path)}-wal).",
+            hint=f"Both files belong together: put the other one back. {_KEEP_IT}",
+        )
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def refuse_damaged(connection: Connection, path: str) -> None:
+    """Look through the whole database for damage, which would else show one day in the middle of a job.
+
+    Raises: LedgerError, also if it is somebody else's database. Repeat: safe. Units: about a second for each 500 MB.
+    """
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise LedgerError(f"The ledger {path} is damaged: {found}.", hint=_KEEP_IT)
+    tables = sa.inspect(connection).get_table_names()
+    if tables and VERSIONS not in tables:
+        raise LedgerError(
+            f"The file {path} is a database, but no ledger of nemo-watch.",
+            hint="Name another state folder in the config ([state] path), or put the ledger back in its place.",
+        )
+    connection.rollback()
 
 
 def upgrade(connection: Connection) -> None:

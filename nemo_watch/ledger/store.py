@@ -14,7 +14,16 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from nemo_watch.errors import LedgerError
-from nemo_watch.ledger.database import Reading, errors_named, identity, open_engine, upgrade
+from nemo_watch.ledger.database import (
+    Reading,
+    errors_named,
+    identity,
+    open_engine,
+    refuse_damaged,
+    refuse_half,
+    refuse_place,
+    upgrade,
+)
 
 T = TypeVar("T")
 
@@ -26,7 +35,8 @@ class Store:
         """Open or create the database and bring its schema up to date.
 
         With `reading` nothing is written, not even beside the file: not the schema, and every change fails.
-        Raises: LedgerError if it is missing (with `create=False`), damaged, locked, or from a newer version.
+        Raises: LedgerError if it is missing (with `create=False`), damaged, locked, from a newer version, nobody's
+        ledger, there in part only, or on a network file system. Never is a new one made in the place of another.
         Effects: creates the file and upgrades the schema. Repeat: safe.
         """
         self.path = path
@@ -37,9 +47,14 @@ class Store:
                 hint="Start the daemon once, or name its state folder in the config ([state] path); "
                 "if it runs as another user, run this command as that user.",
             )
+        if reading is None:
+            refuse_place(path)
+            refuse_half(path)
         self._engine = open_engine(path, reading)
         try:
             with errors_named(path), self._engine.connect() as connection:
+                if create:
+                    refuse_damaged(connection, path)
                 if reading is None:
                     upgrade(connection)
                 self.ledger_id = identity(connection)

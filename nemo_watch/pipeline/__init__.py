@@ -6,13 +6,15 @@ Touches: through the rooms below it everything that the product touches.
 from __future__ import annotations
 
 from nemo_watch.errors import MediaError, NemoWatchError
+from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Drop, Failure, Job
 from nemo_watch.pipeline.accepting import enter_drop, make_edit_id, understand
 from nemo_watch.pipeline.editing import RejectedError, edit, ensure_session, remember_draft, upload_files
 from nemo_watch.pipeline.ending import archive, deliver, reject
-from nemo_watch.pipeline.exporting import download, render
+from nemo_watch.pipeline.exporting import download, kept_export_passes, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
 from nemo_watch.pipeline.following import follow_files, turn_to
+from nemo_watch.pipeline.holds import HeldError
 from nemo_watch.pipeline.house import (
     EndedError,
     House,
@@ -26,7 +28,9 @@ from nemo_watch.pipeline.house import (
     now,
     paid_so_far,
 )
-from nemo_watch.pipeline.reusing import reused_source, take_over
+from nemo_watch.pipeline.levers import CANCELLED, call_off_renders, with_what_was_paid
+from nemo_watch.pipeline.returning import bring_back
+from nemo_watch.pipeline.reusing import kept_source, paid_job, take_over
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
 __all__ = [
@@ -36,6 +40,7 @@ __all__ = [
     "Progress",
     "accept",
     "follow_files",
+    "kept_export_passes",
     "make_edit_id",
     "run_job",
     "turn_to",
@@ -79,12 +84,16 @@ async def run_job(house: House, job: Job) -> None:
     watched = False
     try:
         if job.failure is not None:
+            if job.failure.code == CANCELLED:
+                await call_off_renders(house, job)
             await reject(house, job, job.failure)
         else:
-            await _whole_way(house, job)
+            await _whole_way(house, await bring_back(house, job))
     except StepAsideError as aside:
         watched = aside.reason == "render"
         await _wait(house, job, aside.after_s, aside.reason, aside.sentence)
+    except HeldError as held:
+        await _hold(house, job, held.reason, held.sentence)
     except EndedError:
         log.info("job.released", job=job.job_id, file=job.clip.rel)
     except RejectedError as rejected:
@@ -100,7 +109,7 @@ async def run_job(house: House, job: Job) -> None:
 async def _is_held_at_first_run(house: House, job: Job) -> bool:
     """Hold a job whose inbox waits for a person's word; what was begun before goes on. Source: product.md 4.7."""
     steps = await house.ledger.steps(job.job_id)
-    if any(not step.name.startswith(("session", "upload")) for step in steps):  # those two cost nothing
+    if any(not step.name.startswith(("session", "upload", RETRY)) for step in steps):  # those cost nothing
         return False
     sentence = await house.why_not(job.inbox)
     if sentence:
@@ -113,9 +122,10 @@ async def _is_held_at_first_run(house: House, job: Job) -> bool:
 
 async def _whole_way(house: House, job: Job) -> None:
     if job.reuses:
-        source = await reused_source(house, job)
+        paying = await paid_job(house, job)
         if await take_over(house, job):
             return
+        source = await kept_source(house, job, paying)
         session, draft = source.session, source.draft
     else:
         session = await ensure_session(house, job)
@@ -151,28 +161,48 @@ async def _after(house: House, job: Job, error: NemoWatchError) -> None:
             chance=chance(),
             reuses=bool(job.reuses),
             until_s=None if until is None else max(0.0, (until - now()).total_seconds()),
+            submitted=await _is_submitted(house, fresh),
+            job_id=job.job_id,
+            looks=house.patience.hold_looks,
         ),
     )
     match verdict:
-        case Again(after_s, sentence, anew):
+        case Again(after_s, sentence, anew, counts):
             if anew:
+                # What was said in the lost session was not paid for, and nothing of it is in the next one.
                 names = [step.name for step in await house.ledger.steps(job.job_id)]
-                await house.ledger.clear(job.job_id, *(n for n in names if n.startswith(("session", "upload"))))
-            await house.ledger.update(job.job_id, attempts=fresh.attempts + 1, first_failed_at=first_failed_at)
+                await house.ledger.clear(job.job_id, *(n for n in names if n.startswith(("session", "upload", "edit"))))
+            if counts:
+                await house.ledger.update(job.job_id, attempts=fresh.attempts + 1, first_failed_at=first_failed_at)
             await _wait(house, job, after_s, "retry", sentence)
-        case Hold(reason, sentence, look_after_s, account, link):
+        case Hold(reason, sentence, look_after_s, account):
             if account:
-                await house.ledger.hold(reason, sentence, link, later(look_after_s))
-            next_try_at = None if account else later(look_after_s)
-            await house.ledger.update(
-                job.job_id, state="held", reason=reason, sentence=sentence, next_try_at=next_try_at
-            )
-            log.warning("job.held", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence)
-        case Reject(failure):
+                await house.holds.hold(verdict)
+            await _hold(house, job, reason, sentence, after_s=None if account else look_after_s)
+        case Reject(failure, hold):
+            if hold is not None:
+                await house.holds.hold(hold)
             await _reject(house, job, failure)
 
 
+async def _is_submitted(house: House, job: Job) -> bool:
+    """Tell whether the backend took the export that the job is at."""
+    step = await house.ledger.step(job.job_id, job.step) if job.step.startswith("render") else None
+    return step is not None and bool(step.data.get("acknowledged"))
+
+
+async def _hold(house: House, job: Job, reason: str, sentence: str, *, after_s: float | None = None) -> None:
+    """Let a job stand still, until a moment of its own or until the hold of the whole account is lifted."""
+    next_try_at = None if after_s is None else later(after_s)
+    await house.ledger.update(job.job_id, state="held", reason=reason, sentence=sentence, next_try_at=next_try_at)
+    log.warning("job.held", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence)
+    if after_s is None and not await house.holds.is_held(reason):
+        # It was lifted meanwhile, and whoever did that has not seen this job.
+        await house.ledger.update(job.job_id, next_try_at=now())
+
+
 async def _reject(house: House, job: Job, failure: Failure) -> None:
+    failure = await with_what_was_paid(house.ledger, job, failure)
     # First the verdict, then the move: if the rejects folder is away, only the move waits for it.
     await house.ledger.update(job.job_id, failure=failure)
     try:

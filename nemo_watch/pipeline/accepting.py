@@ -170,19 +170,13 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
         await _remove_old_report(house, paying, drop)
         await house.ledger.reopen(paying.job_id, drop.inbox, drop.clip, work)
         return replace(fresh, job_id=paying.job_id)
-    if paying.state != "delivered":
-        owner = house.inboxes.get(paying.inbox)
-        same_place = (paying.inbox, paying.clip.rel) == (drop.inbox, drop.clip.rel)
-        if (
-            same_place
-            or owner is None
-            or not await owner.inbox.call(folders.is_unchanged, owner.places.inbox, paying.clip)
-        ):
-            # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
-            if await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip, _followed(paying.work, work)):
-                return paying
-            # It came to its end in this very moment; now it is known how.
-            return await _enter(house, drop, work, edit_id, sha256, instructions)
+    same_place = (paying.inbox, paying.clip.rel) == (drop.inbox, drop.clip.rel)
+    if paying.state != "delivered" and (same_place or await _has_left(house, paying)):
+        # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
+        if await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip, _followed(paying.work, work)):
+            return paying
+        # It came to its end in this very moment; now it is known how.
+        return await _enter(house, drop, work, edit_id, sha256, instructions)
     match work.duplicates:
         case "process":
             return await house.ledger.enter(fresh)
@@ -198,6 +192,18 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
             others = len(await house.ledger.jobs_of_edit(edit_id)) - len(runs)
             job_id = f"{paying.job_id}.{others + 1}"
             return await house.ledger.enter(replace(fresh, job_id=job_id, reuses=paying.job_id))
+
+
+async def _has_left(house: House, job: Job) -> bool:
+    """Tell whether a job's clip is not where it was any more; of an inbox that is away nothing can be told."""
+    owner = house.inboxes.get(job.inbox)
+    if owner is None:
+        return True
+    try:
+        return not await owner.inbox.call(folders.is_unchanged, owner.places.inbox, job.clip)
+    except FolderError as error:
+        log.info("drop.elsewhere", job=job.job_id, file=job.clip.rel, why=error.message)
+        return False
 
 
 def _followed(known: Work, found: Work) -> Work:

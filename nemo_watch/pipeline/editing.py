@@ -6,7 +6,9 @@ Touches: the inbox (reading), the backend, the ledger.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -15,7 +17,10 @@ from nemo_watch.client import MIME_TYPES, UploadSource
 from nemo_watch.errors import CloudError, MediaError, NemoWatchError, RefusedError
 from nemo_watch.folders.names import split
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, SessionState, Step, Turn
-from nemo_watch.pipeline.house import House, StepAsideError, later, log, now
+from nemo_watch.pipeline.house import House, StepAsideError, later, log, now, paid_so_far
+
+MOST_UPLOAD_BYTES = 500 * 1024 * 1024
+"""What is larger is refused here, before any call. Source: contract.md 5."""
 
 
 class RejectedError(NemoWatchError):
@@ -33,8 +38,11 @@ async def ensure_session(house: House, job: Job) -> Session:
         return Session(known["session_id"], known["task_id"], known["user_id"])
     house.show(job, "session")
     started_at = now()
-    await refuse_while_held(house, job)
+    _refuse_what_is_too_large(job)
+    await house.holds.refuse(begun=False)
     await _see_that_nothing_changed(house, job)
+    # A session lives as long as its token, and belongs to nobody else afterwards.
+    await house.client.ensure_token(house.patience.token_life_s)
     language = house.session_language(job.work.skill, job.work.language)
     session = await house.client.open_session(job.work.title, language, house.skill(job))
     others = house.paid_calls - house.own_calls[job.job_id]
@@ -52,14 +60,15 @@ async def read_credits(house: House, job: Job) -> float | None:
         return None
 
 
-async def refuse_while_held(house: House, job: Job) -> None:
-    """Begin nothing that leads to a payment while all paid work is held.
-
-    Raises: RefusedError with the code of the hold, which makes this job held as well.
-    """
-    for hold in await house.ledger.holds():
-        code = {"credits": "2001", "token": "1001", "token_quota": "token_quota"}.get(hold.reason, hold.reason)
-        raise RefusedError(hold.sentence, code=code, refused=True, until=hold.look_at, link=hold.link)
+def _refuse_what_is_too_large(job: Job) -> None:
+    for ref in (*job.work.assets, *job.work.companions):  # the clip itself was judged when it was seen
+        if ref.stamp.size_bytes > MOST_UPLOAD_BYTES:
+            raise MediaError(
+                f"{folders.last_part(ref.rel)} has {ref.stamp.size_bytes / 1024**2:.0f} MB, and the backend takes "
+                f"files of up to {MOST_UPLOAD_BYTES >> 20} MB.",
+                code="4002",
+                hint="Make it smaller (a lower resolution or bit rate, or in parts), then drop it again.",
+            )
 
 
 async def _see_that_nothing_changed(house: House, job: Job) -> None:
@@ -187,42 +196,67 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
         return
-    if step is None:
-        await refuse_while_held(house, job)
-        if number == 1:
-            await _see_that_nothing_changed(house, job)
-        before = await house.client.state(session.session_id, house.skill(job))
-        if house.stopping:
-            raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
-        # The call counts as in flight until its answer is recorded: stopping waits for that.
-        house.paying.add(job.job_id)
-        try:
-            turn = await _say(house, job, session, name, message, before)
-            if turn is not None and await _settled(house, job, session, name, before, turn):
-                return
-        finally:
-            house.paying.discard(job.job_id)
-        step = await house.ledger.step(job.job_id, name)
+    try:
         if step is None:
-            raise RuntimeError(f"the fence of {name} of {job.job_id} is gone")
-    await _look(house, job, session, step)
+            step = await _send(house, job, session, name, message)
+        elif await _is_answered(house, job, session, step):
+            step = None
+        if step is not None:
+            await _look(house, job, session, step)
+    except StepAsideError:
+        raise  # what was reserved for the message may still be charged
+    except Exception:
+        await house.holds.budget.settle(job.job_id)
+        raise
+    await house.holds.budget.settle(job.job_id)
+
+
+async def _send(house: House, job: Job, session: Session, name: str, message: str) -> Step | None:
+    """Send a message that was never sent; None if it is settled what came of it, else the fence that stands."""
+    begun = await paid_so_far(house.ledger, job) != "no"
+    await house.holds.refuse(begun=begun)
+    if not begun:
+        # With the new token of another account the session is gone, and as nothing was paid there is a new one.
+        await house.client.ensure_token(house.patience.token_life_s)
+    if name == "edit-1":
+        await _see_that_nothing_changed(house, job)
+    before = await house.client.state(session.session_id, house.skill(job))
+    if not begun:
+        await house.holds.reserve(job.job_id)
+    if house.stopping:
+        raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
+    # The call counts as in flight until its answer is recorded: stopping waits for that.
+    house.paying.add(job.job_id)
+    try:
+        turn = await _say(house, job, session, name, message, before)
+        if turn is not None and await _settled(house, job, session, name, before, turn):
+            return None
+    finally:
+        house.paying.discard(job.job_id)
+    step = await house.ledger.step(job.job_id, name)
+    if step is None:
+        raise RuntimeError(f"the fence of {name} of {job.job_id} is gone")
+    return step
 
 
 async def _say(house: House, job: Job, session: Session, name: str, message: str, before: SessionState) -> Turn | None:
-    """Raise the fence and send; None if nobody can say whether the message was accepted."""
+    """Raise the fence and send; None if nobody can say whether the message was accepted.
+
+    A whole answer is durable before the state is read, as it may be the only sign of what the message did.
+    """
     house.show(job, name, detail=message)
     house.paid_calls += 1
     house.own_calls[job.job_id] += 1
+    fence: Json = {"before": _state_to_json(before), "looks": [], "message": message}
     try:
-        await house.ledger.intend(
-            job.job_id, name, house.token, {"before": _state_to_json(before), "looks": [], "message": message}
-        )
-        turn = await house.client.say(
-            session.session_id,
-            message,
-            house.skill(job),
-            lambda text: house.show(job, name, detail=text or message),
-        )
+        await house.ledger.intend(job.job_id, name, house.token, fence)
+        async with _told_while_it_lasts(house, job, name):
+            turn = await house.client.say(
+                session.session_id,
+                message,
+                house.skill(job),
+                lambda text: house.show(job, name, detail=text or message),
+            )
     except CloudError as error:
         if error.refused:
             await house.ledger.clear(job.job_id, name)
@@ -232,7 +266,37 @@ async def _say(house: House, job: Job, session: Session, name: str, message: str
     if not turn.ended:
         log.warning("edit.doubt", job=job.job_id, step=name, why="The stream broke off.")
         return None
+    answer = {"text": turn.text, "error_code": turn.error_code, "error_message": turn.error_message}
+    await house.ledger.intend(job.job_id, name, house.token, {**fence, "answer": answer})
     return turn
+
+
+@contextlib.asynccontextmanager
+async def _told_while_it_lasts(house: House, job: Job, name: str) -> AsyncIterator[None]:
+    """Log every two minutes that a turn is still under way. Source: contract.md 6.7."""
+
+    async def tell() -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while True:
+            await asyncio.sleep(house.patience.working_s)
+            log.info(
+                "edit.working", job=job.job_id, file=job.clip.rel, step=name, for_s=round(loop.time() - began_s, 1)
+            )
+
+    teller = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        teller.cancel()
+
+
+async def _is_answered(house: House, job: Job, session: Session, step: Step) -> bool:
+    """See once more what an answer that was heard to its end has changed, if its reading was interrupted."""
+    if "answer" not in step.data or "look_at" in step.data:
+        return False
+    turn = Turn(**step.data["answer"])
+    return await _settled(house, job, session, step.name, _state_from_json(step.data["before"]), turn)
 
 
 async def _settled(house: House, job: Job, session: Session, name: str, before: SessionState, turn: Turn) -> bool:
@@ -252,7 +316,11 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
         # The turn itself said that there are no credits, and nothing changed: that is a refusal, not a doubt.
         await house.ledger.clear(job.job_id, name)
         raise RefusedError(
-            "The account has no credits left.", code="2001", hint="Top up the account; it goes on by itself then."
+            "The account has no credits left.",
+            code="2001",
+            hint="Top up the account; it goes on by itself then.",
+            refused=True,
+            link=house.client.link,
         )
     log.warning("edit.doubt", job=job.job_id, step=name, why=turn.error_message or "No text and no change.")
     return False

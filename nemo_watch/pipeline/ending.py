@@ -18,9 +18,11 @@ from nemo_watch.folders.names import split
 from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger.finding import planned_targets
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
+from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
 from nemo_watch.pipeline.editing import read_credits
 from nemo_watch.pipeline.house import House, InboxRules, log, now
+from nemo_watch.pipeline.returning import left_elsewhere
 
 STAYS = "The inbox is mounted read-only: the original stays where it is."
 
@@ -106,7 +108,7 @@ async def _choose_delivery(
         times={
             s.name: (s.ended_at - s.started_at).total_seconds()
             for s in steps
-            if s.started_at and s.ended_at and s.name != "draft"
+            if s.started_at and s.ended_at and s.name not in ("draft", RETRY)
         },
         notes=[*job.work.notes, *refused, *notes],
         finished_at=now(),
@@ -254,7 +256,7 @@ async def _move_away(house: House, job: Job, name: str, place: GuardedFolder | N
 
 
 def _as_planned(job: Job, plan: Json) -> Job:
-    if not plan["moves"]:
+    if not plan["moves"] or "place" in plan:
         return job
     first = plan["moves"][0]
     return replace(job, clip=FileRef(first["rel"], unpack_stamp(first["stamp"])))
@@ -264,7 +266,20 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, fai
     rules = house.rules(job)
     mark = folders.temp_mark(house.ledger.ledger_id)
     plan: Json = {"moves": [], "report": "", "report_target": "", "temp": mark}
-    if not await _stays(job, rules):
+    elsewhere = await left_elsewhere(house.ledger, job)
+    if elsewhere is not None:
+        # A retry that needed no file left them where they were: a reject stays there, everything else leaves rejects.
+        if elsewhere.place == "rejects" and failure is None:
+            plan["place"] = elsewhere.place
+            root = rules.rejects.root
+            files = {os.path.relpath(path, root): (path, stamp, own) for path, stamp, own in elsewhere.files}
+            there = replace(rules.places, inbox=root)
+            moves = await place.call(folders.plan_moves, there, place.root, list(files)) if place is not None else []
+            targets = {move.source: move.target for move in moves}
+            for rel, (path, stamp, own) in files.items():
+                move = {"rel": rel, "stamp": pack_stamp(stamp), "target": targets.get(path, ""), "clip": own}
+                plan["moves"].append(move)
+    elif not await _stays(job, rules):
         leaving = {os.path.join(rules.places.inbox, ref.rel): ref for ref in await _leaving(house, job)}
         targets = dict.fromkeys(leaving, "")
         if place is not None:
@@ -277,6 +292,8 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, fai
         folder, stem, suffix = split(job.clip.rel)
         # The report is named after the clip as it lies in rejects: clip-2.mp4 has clip-2.mp4.error.toml.
         clip_name = os.path.basename(plan["moves"][0]["target"]) if plan["moves"] else stem + suffix
+        if elsewhere is not None and elsewhere.clip_path:
+            clip_name = os.path.basename(elsewhere.clip_path)
         table = reports.error_report(job, failure, backend=house.backend, when=now())
         plan["report"] = tomli_w.dumps(table)
         plan["report_target"] = await place.call(folders.plan_name, place.root, folder, clip_name, reports.ERROR_REPORT)
@@ -284,7 +301,8 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, fai
 
 
 async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFolder | None, plan: Json) -> bool:
-    root, mark = rules.places.inbox, _mark(plan, job)
+    source = rules.rejects if plan.get("place") == "rejects" else rules.inbox
+    root, mark = source.root, _mark(plan, job)
     if (
         place is not None
         and plan["report"]
@@ -294,16 +312,15 @@ async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFo
     for move in plan["moves"]:
         ref = FileRef(move["rel"], unpack_stamp(move["stamp"]))
         if place is None:
-            result = await rules.inbox.call(folders.delete_original, root, ref, mark)
+            result = await source.call(folders.delete_original, root, ref, mark)
         else:
-            result = await rules.inbox.call_with(
-                place, folders.move_original, root, ref, place.root, move["target"], mark
-            )
+            result = await source.call_with(place, folders.move_original, root, ref, place.root, move["target"], mark)
         if result == "taken":
             if place is not None and plan["report"]:
                 await place.call(folders.remove_own, plan["report_target"], plan["report"].encode())
             return False
-        await _left(house, job, ref, result)
+        if source is rules.inbox:
+            await _left(house, job, ref, result)
         if result == "changed" and ref.rel == job.clip.rel:
             break  # its instruction and subtitles stay with the new version
     return True

@@ -90,6 +90,7 @@ async def _submit_or_find(
                 if len(data["ids"]) == 1:
                     await house.ledger.clear(job.job_id, name)
                 raise
+    await house.holds.export_passed()
     data |= {"acknowledged": True, "submitted_at": now().isoformat()}
     await house.ledger.intend(job.job_id, name, house.token, data)
     log.info("render.submitted", job=job.job_id, step=name, render=data["render_id"])
@@ -145,6 +146,37 @@ def _waited_s(data: Json) -> float:
     return (now() - datetime.fromisoformat(data["submitted_at"])).total_seconds()
 
 
+async def kept_export_passes(house: House) -> bool | None:
+    """Try the export of one job that was rejected because its plan did not allow it; None if none of them is kept.
+
+    Its render id is durable first and stays with the job: what is made now is what a retry of it asks for.
+    Raises: CloudError. Repeat: safe. Source: product.md 9, rows 402 and 403.
+    """
+    for job in await house.ledger.jobs(("rejected",)):
+        failure = job.failure
+        if failure is None or failure.code not in policy.EXPORT_REFUSED or not failure.step.startswith("render-"):
+            continue
+        owner = job.reuses or job.job_id
+        session, draft = await house.ledger.step(owner, "session"), await house.ledger.step(owner, "draft")
+        if session is None or draft is None or house.backend_key != job.work.backend:
+            continue
+        number = int(failure.step.removeprefix("render-"))
+        begun = Session(session.data["session_id"], session.data["task_id"], session.data["user_id"])
+        data = _first_render()
+        await house.ledger.intend(job.job_id, failure.step, house.token, data)
+        export = job.work.exports[number - 1]
+        try:
+            await _submit_or_find(house, job, begun, draft.data["draft"], export, failure.step, data, again=False)
+        except CloudError as error:
+            if error.code in policy.EXPORT_REFUSED:
+                return False
+            if error.code != "1002":
+                raise
+            continue
+        return True
+    return None
+
+
 # ---------------------------------------------------------------- download
 
 
@@ -173,7 +205,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     except MediaError as error:
         return await _bad_bytes(house, job, name, rendering, made, part, error)
     except CloudError as error:
-        if error.status not in (404, 410):
+        if error.status not in (403, 404, 410):
             raise
         # Neither address has it any more: the kept draft is made into a file once more, which is free.
         gone = MediaError("the backend does not have it any more.", code="download_corrupt")

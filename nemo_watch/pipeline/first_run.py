@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from nemo_watch.config import SESSION_CREDITS
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import unpaid_clips
 from nemo_watch.pipeline.house import log, now
@@ -18,8 +19,6 @@ from nemo_watch.pipeline.house import log, now
 FIRST_RUN = "first_run"
 MOST_DROPS = 20
 """More of them at the first start are held. Source: product.md 4.7."""
-SESSION_CREDITS = 50
-"""About what one editing session costs. Source: contract.md 7."""
 COUNT_WITHIN_S = 60.0
 """So long is waited for texts that still change, before the files are counted as they are."""
 COUNT_AGAIN_S = 0.2

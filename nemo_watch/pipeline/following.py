@@ -5,10 +5,13 @@ Touches: the ledger.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nemo_watch import folders
 from nemo_watch.ledger import Ledger
-from nemo_watch.model import OPEN_STATES, Job, same_file
+from nemo_watch.model import ANY_INODE, OPEN_STATES, Job, same_file
 from nemo_watch.pipeline.house import House, log, paid_so_far
+from nemo_watch.pipeline.returning import is_coming_back
 
 OTHER_BACKEND = "other_backend"
 ALL = 1_000_000
@@ -59,8 +62,9 @@ async def follow_files(house: House, inbox: str) -> None:
     """
     for job in await house.ledger.jobs(("held",), inbox=inbox, limit=ALL):
         what = _what_changed(house, job)
-        if what and job.failure is None and await paid_so_far(house.ledger, job) == "no":
-            await house.ledger.release(job.job_id, what)
+        if not what or await is_coming_back(house.ledger, job):
+            continue
+        if job.failure is None and await house.ledger.release_held(job.job_id, what):
             house.on_release(job.inbox, job.clip.rel)
             log.info("job.released", job=job.job_id, file=job.clip.rel, why=what)
 
@@ -69,7 +73,8 @@ def _what_changed(house: House, job: Job) -> str:
     used = job.work.sidecar
     for ref in (job.clip, *((used,) if used else ())):
         seen = house.seen_as(job.inbox, ref.rel)
-        if seen is None or not same_file(seen, ref.stamp):
+        # By size and time: inode numbers may be others since the file was read, after a reboot for example.
+        if seen is None or not same_file(seen, replace(ref.stamp, inode=ANY_INODE)):
             what = "removed" if seen is None else "changed"
             return f"{folders.last_part(ref.rel)} was {what} before anything was paid."
     own = house.own_sidecar(job.inbox, job.clip.rel)

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import structlog
@@ -23,7 +24,13 @@ from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
 from nemo_watch.model import Duplicates, FileRef, FileStamp, Job, Json, Originals, SkillHeaders
-from nemo_watch.policy import Paid
+from nemo_watch.policy import HoldLooks, Paid
+
+if TYPE_CHECKING:
+    from nemo_watch.pipeline.holds import Holds
+
+ASKED_S = 5.0
+"""So long a job stands aside for a person's word: longer than the command that brings it rests between two tries."""
 
 log = structlog.get_logger("nemo_watch.pipeline")
 
@@ -33,8 +40,10 @@ class Patience:
     """The waiting times of the pipeline. Units: seconds.
 
     `looks_s` are the pauses before each look at a session whose edit is in doubt, `settle_reads_s` the moments after a
-    silent turn at which the state is read. A folder is hung after `folder_s` without a sign of life.
-    Source: contract.md 6.6, 6.7, 8.2, house.md 3.1.
+    silent turn at which the state is read. A folder is hung after `folder_s` without a sign of life. A turn under way
+    is told of every `working_s`. The causes of holds are looked at after `hold_looks`, every `hold_tick_s` it is seen
+    whose time has come. Nothing paid begins with an anonymous token that ends within `token_life_s`.
+    Source: contract.md 6.6, 6.7, 8.2, house.md 3.1, product.md 9.
     """
 
     render_poll_s: float = 30.0
@@ -45,6 +54,10 @@ class Patience:
     looks_s: tuple[float, ...] = (30.0, 60.0, 60.0, 60.0, 60.0)
     settle_reads_s: tuple[float, ...] = (0.0, 3.0, 3.0)
     folder_s: float = HUNG_S
+    working_s: float = 120.0
+    hold_tick_s: float = 5.0
+    hold_looks: HoldLooks = field(default_factory=HoldLooks)
+    token_life_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +108,15 @@ class House:
     """The rooms and rules that the pipeline works with, built once by the daemon.
 
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
-    `on_release(inbox, rel)` gives a file back to the intake; `still_wanted(inbox, rel, but)` tells whether a clip in
+    `on_release(inbox, rel)` gives a file back to the intake, `on_return(inbox, clip)` tells it that a clip which a job
+    knows comes back into the inbox; `still_wanted(inbox, rel, but)` tells whether a clip in
     the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is a clip's own
     sidecar as the intake sees it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)` says why no job of an
-    inbox may begin, "" if it may. `entering` lets one drop after the other of the same edit ask whether its work is
-    known, `leaving` one job of an inbox, or of an outbox, after the other plan what goes where. `paying` are the jobs
-    with a paid call in flight, `own_calls` counts each job's paid calls in this process, `paid_calls` all of them.
+    inbox may begin, "" if it may; `holds` are those of the whole account. `entering` lets one drop after the other of
+    the same edit ask whether its work is known, `leaving` one job of an inbox, or of an outbox, after the other plan
+    what goes where. `paying` are the jobs with a paid call in flight, `asked_s` tells until when (on the loop's
+    clock) a job stands aside for a person's word, `own_calls` counts each job's paid calls in this process,
+    `paid_calls` all of them.
     """
 
     ledger: Ledger
@@ -113,11 +129,13 @@ class House:
     session_language: Callable[[str, str], str]
     verify: Callable[[str, float | None, int | None], Awaitable[MediaInfo]]
     on_release: Callable[[str, str], None]
+    on_return: Callable[[str, FileRef], None]
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]
     own_sidecar: Callable[[str, str], FileRef | None]
     seen_as: Callable[[str, str], FileStamp | None]
     why_not: Callable[[str], Awaitable[str]]
+    holds: Holds
     patience: Patience = field(default_factory=Patience)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     entering: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -125,8 +143,13 @@ class House:
     paying: set[str] = field(default_factory=set)
     own_calls: Counter[str] = field(default_factory=Counter)
     progress: dict[str, Progress] = field(default_factory=dict)
+    asked_s: dict[str, float] = field(default_factory=dict)
     stopping: bool = False
     paid_calls: int = 0
+
+    def ask_aside(self, job_id: str) -> None:
+        """Have a job leave its worker after the step under way, as a person waits to decide about it. Repeat: safe."""
+        self.asked_s[job_id] = asyncio.get_running_loop().time() + ASKED_S
 
     def skill(self, job: Job) -> SkillHeaders:
         """Look up the attribution headers of a job."""
@@ -147,6 +170,8 @@ class House:
             await self.ledger.update(job.job_id, attempts=0, first_failed_at=None)
         if self.stopping:
             raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
+        if asyncio.get_running_loop().time() < self.asked_s.get(job.job_id, 0.0):
+            raise StepAsideError(ASKED_S, "asked", "A person's word about it comes first.")
 
     async def recorded(self, job: Job, name: str) -> Json | None:
         """Read what a finished step gave, None if it is not finished."""

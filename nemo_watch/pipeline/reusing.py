@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 
 from nemo_watch import folders
+from nemo_watch.errors import MediaError
 from nemo_watch.folders.names import folder_key, key, split
 from nemo_watch.model import Failure, Job, Json, Session
 from nemo_watch.pipeline.editing import RejectedError
@@ -27,19 +28,27 @@ class Source:
     draft: Json
 
 
-async def reused_source(house: House, job: Job) -> Source:
-    """Find the paid edit that a job uses again, waiting while it is under way.
+async def paid_job(house: House, job: Job) -> Job:
+    """Find the job that paid for the edit that another one uses again, waiting while it is under way.
 
-    Raises: StepAsideError while it is not delivered, RejectedError if it was rejected or is not kept. Repeat: safe.
+    Raises: StepAsideError while it is not delivered, RejectedError if it was rejected or is not known. Repeat: safe.
     """
     paying = await house.ledger.job(job.reuses)
-    if paying is None or paying.state == "cancelled":
+    if paying is None:
         raise RejectedError(_not_kept(job))
+    if paying.state == "cancelled":
+        # Nothing was paid there: this drop takes the work over, as if it had come first.
+        raise MediaError(f"Job {paying.job_id}, whose result it waited for, was ended.", code="changed")
     if paying.state == "rejected":
         failure = paying.failure or _not_kept(job)
         raise RejectedError(failure)
     if paying.state != "delivered":
         raise StepAsideError(LOOK_S, "reuse", f"The same work is under way as job {paying.job_id}; it waits for that.")
+    return paying
+
+
+async def kept_source(house: House, job: Job, paying: Job) -> Source:
+    """Read what a further export of a known edit is made from. Raises: RejectedError if it is not kept any more."""
     session = await house.recorded(paying, "session")
     draft = await house.recorded(paying, "draft")
     if session is None or draft is None:

@@ -14,6 +14,7 @@ from nemo_watch.sandbox.wire import Refusal
 
 ROUTES = [
     Route("/api/auth/anonymous-token", auth.anonymous_token, methods=["POST"]),
+    Route("/api/auth/claim-token", auth.claim_token, methods=["POST"]),
     Route("/api/credits/balance/simple", auth.balance),
     Route("/api/tasks/{user}/with-session/nemo_agent", sessions.open_session, methods=["POST"]),
     Route("/api/state/nemo_agent/{user}/{session_id}/latest", sessions.state),

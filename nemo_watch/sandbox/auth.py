@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import UTC, datetime
 
@@ -9,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nemo_watch.sandbox.backend import backend_of
-from nemo_watch.sandbox.desk import account, note, reply
+from nemo_watch.sandbox.desk import account, json_body, note, own_session, reply, text_of
 from nemo_watch.sandbox.wire import Refusal
 
 MAX_CLIENT_ID_CHARS = 64
+CLAIM_S = 604_800
 
 
 async def anonymous_token(request: Request) -> Response:
@@ -37,6 +39,18 @@ async def anonymous_token(request: Request) -> Response:
     note(request, user_id=user_id)
     data = {"token": token, "user_id": user_id, "expires_at": _utc(expires_ms), "credits": settings.credits}
     return reply(backend.wire.ok(data))
+
+
+async def claim_token(request: Request) -> Response:
+    """Give what opens a session in a browser; here no browser takes it.
+
+    Source: contract.md 3.3.
+    """
+    user_id = await account(request)
+    body = await json_body(request)
+    session = await own_session(request, user_id, text_of(body.get("session_id")))
+    secret = hashlib.sha256(f"claim {session.session_id}".encode()).hexdigest()[:24]
+    return reply(backend_of(request).wire.ok({"claim_token": f"clm_{secret}", "expires_in": CLAIM_S}))
 
 
 async def balance(request: Request) -> Response:

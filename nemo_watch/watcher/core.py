@@ -28,8 +28,9 @@ JUDGED_AT_ONCE = 2000
 LOOKS_AT_ONCE = 200
 INSPECTIONS_AT_ONCE = 16
 ENDINGS_AT_ONCE = 2
-BUSY_AT_ONCE = 200
-"""With so much asked for and not answered nothing more is judged: a full inbox must not pile up questions in memory."""
+ASKED_AT_ONCE = 200
+"""With so many questions not answered yet nothing more is judged: a full inbox must not pile them up in memory. Folders
+that rest between two listings, and files that are read to their ends, hold nobody up."""
 LISTING_REST = 5.0
 """After a listing its folder rests for so many times what the listing took: a burst must not list it for every file."""
 
@@ -75,7 +76,6 @@ class Watcher:
         self._intake = intake
         self._inspector = inspecting.Inspector(root, sniff)
         self._ends = ends
-        self._endings = asyncio.Semaphore(ENDINGS_AT_ONCE)
         self._assets_of = assets_of
         self._hung_s = hung_s
         self._clock = clock
@@ -97,7 +97,9 @@ class Watcher:
         self._changed = asyncio.Event()
         self._hints: deque[tuple[str, HintKind]] = deque()
         self._hinted = False
-        self._busy = self._reading = 0
+        self._busy = self._asked = self._readers = 0
+        self._listing = asyncio.Semaphore(1)  # the other thread is for looks: on a slow share a listing takes its time
+        self._unread: deque[tuple[str, str]] = deque()
         self._resting: dict[str, float] = {}
         self._handing = Handing(intake, on_drop, root=root, at_once=drops_at_once, again=self.forget, done=self._wake)
 
@@ -206,6 +208,18 @@ class Watcher:
             log.info("inbox.answers", path=self.root)
             self._guard.look_soon(rescan=True)
 
+    def _ask(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Start to find out what the intake waits for to go on; of this there is a bound."""
+        self._asked += 1
+
+        async def counted() -> None:
+            try:
+                await work(*args)
+            finally:
+                self._asked -= 1
+
+        self._spawn(counted)
+
     def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """Start something that is counted as under way until it ends."""
         self._busy += 1
@@ -244,7 +258,7 @@ class Watcher:
                     self._forget_hints()
             elif self._guard.identity is not None:
                 self._follow_hints()
-                if self._busy - self._reading < BUSY_AT_ONCE:
+                if self._asked < ASKED_AT_ONCE:
                     decision = self._intake.decide(self._clock(), most=JUDGED_AT_ONCE)
                     self._act(decision)
                     if decision.next_check_s is not None:
@@ -278,17 +292,17 @@ class Watcher:
             else:
                 files.append((rel, kind))
         for part in _parts(files, LOOKS_AT_ONCE):
-            self._spawn(self._look, part)
+            self._ask(self._look, part)
 
     def _act(self, decision: Decision) -> None:
         for drop in decision.drops:
             self._handing.put(drop)
         for part in _parts(decision.look, LOOKS_AT_ONCE):
-            self._spawn(self._look, [(rel, None) for rel in part])
+            self._ask(self._look, [(rel, None) for rel in part])
         for refs in _parts(decision.inspect, INSPECTIONS_AT_ONCE):
-            self._spawn(self._inspect, refs, decision.to_end)
+            self._ask(self._inspect, refs, decision.to_end)
         for refs in _parts(decision.read, LOOKS_AT_ONCE):
-            self._spawn(self._read, refs)
+            self._ask(self._read, refs)
         for folder in decision.listings:
             self._spawn(self._list, folder)
 
@@ -320,33 +334,37 @@ class Watcher:
             elif self._ends is None:
                 answers.append((ref, replace(seen, verdict="unchecked")))
             elif seen.writer in ("none", "untried") or ref in to_end:
-                self._reading += 1
-                self._spawn(self._read_to_end, self._ends, ref, found.container)
+                self._unread.append((ref.rel, found.container))
+                if self._readers < ENDINGS_AT_ONCE:
+                    self._readers += 1
+                    self._spawn(self._read_ends, self._ends)
             else:
                 answers.append((ref, seen))
         await self._answer(answers)
 
-    async def _read_to_end(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
-        """Read a file to its end in its turn; others need not wait for those that wait for theirs."""
+    async def _read_ends(self, ends: inspecting.EndReader) -> None:
+        """Read files to their ends, one after the other: of this inbox, as one that hangs must not keep the others."""
         try:
-            await self._read_in_turn(ends, ref, container)
+            while self._unread:
+                rel, container = self._unread.popleft()
+                stamp = self._intake.seen_as(rel)
+                if stamp is not None:
+                    await self._read_to_end(ends, FileRef(rel, stamp), container)
         finally:
-            self._reading -= 1
+            self._readers -= 1
 
-    async def _read_in_turn(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
-        async with self._endings:  # of this inbox: one that hangs must not keep the others from reading
-            fd = await self._threads.call(self._inspector.open, ref)
-            if isinstance(fd, Inspection):
-                await self._answer([(ref, fd)])
-                return
-            conclude = partial(self._inspector.conclude, fd, ref, leases=self._guard.file_system.leases)
-            try:
-                verdict = await ends.read(fd, container)
-            except BaseException:
-                self._threads.later(conclude, "unchecked")
-                raise
-            seen = await self._threads.call(conclude, verdict)
-        await self._answer([(ref, seen)])
+    async def _read_to_end(self, ends: inspecting.EndReader, ref: FileRef, container: str) -> None:
+        fd = await self._threads.call(self._inspector.open, ref)
+        if isinstance(fd, Inspection):
+            await self._answer([(ref, fd)])
+            return
+        conclude = partial(self._inspector.conclude, fd, ref, leases=self._guard.file_system.leases)
+        try:
+            verdict = await ends.read(fd, container)
+        except BaseException:
+            self._threads.later(conclude, "unchecked")
+            raise
+        await self._answer([(ref, await self._threads.call(conclude, verdict))])
 
     async def _answer(self, answers: Iterable[tuple[FileRef, Inspection]]) -> None:
         now_s = self._clock()
@@ -369,12 +387,25 @@ class Watcher:
 
     async def _list(self, folder: str) -> None:
         await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))
+        async with self._listing:
+            await self._list_now(folder)
+
+    async def _list_now(self, folder: str) -> None:
         started_s = self._clock()
         parts = disk.list_in_parts(self.root, folder, self._known_identity)
         listed: set[str] = set()
-        gone = False
+        took_s, gone = 0.0, False
+
+        def next_part() -> tuple[disk.Listing | None, float]:
+            begun_s = self._clock()
+            return next(parts, None), self._clock() - begun_s  # of the folder itself: the wait for a thread is not its
+
         try:
-            while (part := await self._threads.call(next, parts, None)) is not None:
+            while True:
+                part, part_s = await self._threads.call(next_part)
+                took_s += part_s
+                if part is None:
+                    break
                 self._intake.listed_part(folder, part, started_s=started_s)
                 listed.update(part)
         except disk.GONE:
@@ -386,10 +417,9 @@ class Watcher:
         except BaseException:
             self._threads.later(parts.close)
             raise
-        ended_s = self._clock()
         if len(self._resting) > 1000:  # folders that come and go must not grow this for ever
             self._resting = {}
-        self._resting[folder] = ended_s + LISTING_REST * (ended_s - started_s)
+        self._resting[folder] = self._clock() + LISTING_REST * took_s
         if gone:
             self._intake.scanned({}, started_s=started_s, under=folder)
         else:

@@ -74,9 +74,13 @@ class Handing:
             await self._on_drop(drop)
         except NemoWatchError as error:  # a folder or the ledger that cannot be used just now
             log.warning("drop.not_accepted", path=self._root, file=rel, why=error.message, again_s=AGAIN_S)
+            self._intake.not_accepted(rel, stamp, error.message)
             self._offer_later(rel, stamp)
-        except Exception:  # one file that cannot be accepted must not stop the others
+        except Exception as error:  # one file that cannot be accepted must not stop the others
             log.exception("drop.not_accepted", path=self._root, file=rel, again_s=AGAIN_S)
+            self._intake.not_accepted(
+                rel, stamp, f"an error inside nemo-watch ({type(error).__name__}); its log says more"
+            )
             self._offer_later(rel, stamp)
         else:
             if self._intake.is_offered(rel, stamp):

@@ -13,7 +13,9 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,8 @@ from nemo_watch import media
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.media import RunLimits, find_ffmpeg
 from nemo_watch.model import Drop, FileRef
-from nemo_watch.watcher import Watcher
-from nemo_watch.watcher.core import BUSY_AT_ONCE
+from nemo_watch.watcher import Watcher, disk
+from nemo_watch.watcher.core import ASKED_AT_ONCE
 from nemo_watch.watcher.disk import stamp_of
 from nemo_watch.watcher.inspecting import Inspector
 
@@ -379,7 +381,7 @@ class Watched:
     async def until(self, rel: str, *reasons: str) -> None:
         end_s = time.monotonic() + 30
         while self.reason(rel) not in reasons:
-            assert time.monotonic() < end_s, f"{self.names()} {self.watcher.waiting()} {self.watcher.state}"
+            assert time.monotonic() < end_s, f"{self.names()} {self.watcher.waiting(20)} {self.watcher.state}"
             await asyncio.sleep(0.01)
 
 
@@ -467,12 +469,38 @@ async def test_odd_files_block_nobody_and_a_hard_link_is_a_file(watched: Watched
 async def test_many_files_that_are_read_to_their_ends_keep_no_other_waiting(inbox: Path, slow_ffmpeg: Path) -> None:
     it = Watched(inbox)
     task = asyncio.create_task(it.watcher.run())
-    for number in range(BUSY_AT_ONCE + 50):
+    for number in range(ASKED_AT_ONCE + 50):
         (inbox / f"{number}.mkv").write_bytes(b"\x1aE\xdf\xa3\x80\x18\x53\x80\x67\x01" + b"\xff" * 7 + b"x" * 99)
     await starts(slow_ffmpeg, 1)
     (inbox / "clip.mp4").write_bytes(mp4())
     await it.until("clip.mp4", "taken")
+    assert len(asyncio.all_tasks()) < ASKED_AT_ONCE, "those that wait for their turn are no tasks"
     assert it.names() == ["clip.mp4"]
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_many_folders_that_are_listed_slowly_keep_no_clip_waiting(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = disk.list_in_parts
+
+    def slowly(*args: Any) -> Iterator[disk.Listing]:
+        time.sleep(0.3)  # a share far away
+        yield from listed(*args)
+
+    monkeypatch.setattr(disk, "list_in_parts", slowly)
+    for number in range(ASKED_AT_ONCE + 100):
+        (inbox / f"{number}").mkdir()
+        (inbox / f"{number}" / "clip.mp4").write_bytes(mp4(10))
+    it = Watched(inbox)
+    task = asyncio.create_task(it.watcher.run())
+    await it.until("0/clip.mp4", "listing")
+    (inbox / "now.txt").write_text("cut the pauses")
+    (inbox / "now.mp4").write_bytes(mp4())
+    await it.until("now.mp4", "taken")
+    assert sum(it.reason(f"{number}/clip.mp4") == "listing" for number in range(ASKED_AT_ONCE + 100)) > 100
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

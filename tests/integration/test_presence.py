@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from nemo_watch.errors import FolderError
+from nemo_watch.folders import presence
 from nemo_watch.folders.marker import MARKER_NAME, Owner, Role
 from nemo_watch.folders.presence import Presence
 from nemo_watch.model import Json
@@ -288,6 +289,73 @@ def test_a_marker_from_before_roles_and_ids_learns_them(inbox: Path, role: Role)
     (inbox / MARKER_NAME).write_text(theirs)
     assert bool(guard(inbox, notebook, role).refusal()) == (role == "inbox")
     assert (inbox / MARKER_NAME).read_text() == theirs
+
+
+@pytest.mark.parametrize("role", ["inbox", "target"])
+def test_an_old_marker_that_cannot_be_completed_is_good_as_it_is(
+    inbox: Path, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = 'ledger = "ledger-one"\nhost = "nas"\nstate = "/var/lib/nemo-watch"\n'
+    (inbox / MARKER_NAME).write_text(old)
+    # A folder under the name that it is written through stands for a full disk: no rights are needed for that.
+    (inbox / f"{MARKER_NAME}-ledger-one.tmp").mkdir()
+    notebook = Notebook(inbox)
+    ours = guard(inbox, notebook, role)
+    assert ours.refusal() == ""
+    ours.insist()
+    assert (inbox / MARKER_NAME).read_text() == old
+    ((key, fact),) = notebook.facts.items()
+    assert (fact["is_marked"], fact["folder_id"]) == (True, "")
+    (inbox / f"{MARKER_NAME}-ledger-one.tmp").rmdir()
+    monkeypatch.setattr(presence, "COMPLETE_AGAIN_S", 0.0)
+    assert guard(inbox, notebook, role).refusal() == ""
+    assert tomllib.loads((inbox / MARKER_NAME).read_text())["folder_id"] == notebook.facts[key]["folder_id"] != ""
+
+
+class Interrupted(Notebook):
+    """A memory at whose first note something happens."""
+
+    def __init__(self, root: Path, then: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._then = [then]
+
+    def remember(self, key: str, value: Json) -> None:
+        super().remember(key, value)
+        if self._then:
+            self._then.pop()()
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def test_of_two_daemons_on_one_new_outbox_the_second_learns_which_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "outbox"
+    theirs = guard(root, Notebook(root), "target", owner=OTHERS)
+    notebook = Interrupted(root, theirs.refusal)
+    assert guard(root, notebook, "target").refusal() == ""
+    assert tomllib.loads((root / MARKER_NAME).read_text())["ledger"] == "ledger-two"
+    assert guard(root, notebook, "target").refusal() == ""
+    # Their state is lost and the marker too: they mark the same folder anew.
+    (root / MARKER_NAME).unlink()
+    guard(root, Notebook(root), "target", owner=OTHERS).insist()
+    assert guard(root, notebook, "target").refusal() == ""
+
+
+def test_a_kill_between_ledger_and_marker_leaves_no_claim_on_a_shared_outbox(tmp_path: Path) -> None:
+    root = tmp_path / "outbox"
+
+    def kill() -> None:
+        raise Killed
+
+    notebook = Interrupted(root, kill)
+    with pytest.raises(Killed):
+        guard(root, notebook, "target").refusal()
+    guard(root, Notebook(root), "target", owner=OTHERS).insist()
+    # As of a version that noted an id before it was on the disk.
+    for fact in notebook.facts.values():
+        fact["folder_id"] = fact["folder_id"] or "f" * 32
+    assert guard(root, notebook, "target").refusal() == ""
 
 
 def test_what_fstab_says_should_be_mounted_must_be(inbox: Path, tmp_path: Path) -> None:

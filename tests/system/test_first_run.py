@@ -178,7 +178,7 @@ async def test_the_stopped_daemon_is_resumed_too_and_another_backend_asks_again(
         assert unknown.returncode == 1
         assert '"videos"' in unknown.stderr
         answer = json.loads(await tell(place, "resume", "--json"))
-        assert answer == {"resumed": {"videos": 21}}
+        assert answer == {"resumed": {"videos": 21}, "ended": [], "held": []}
         async with place.daemon() as daemon:
 
             async def one_delivered() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,52 @@ async def test_held_jobs_follow_their_files(tmp_path: Path, tmp_path_factory: py
             assert "was removed" in ended["old0.mp4"]
             assert "was removed" in ended["old1.mp4"]
         assert sessions(tmp_path) == 0
+
+
+async def test_a_held_job_goes_with_its_clip_and_stays_where_only_the_inode_is_new(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with paid_place(tmp_path, inbox_extra=CUT) as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 22)
+        outcome = await place.work_off()
+        assert outcome.waiting == 22
+        inbox = place.root / "inbox"
+        for number in range(22):  # as a share that numbers its files anew at each mount
+            old = inbox / f"old{number}.mp4"
+            shutil.copy2(old, tmp_path / "copy")
+            os.replace(tmp_path / "copy", old)
+        async with place.daemon() as daemon:
+
+            async def held(count: int) -> bool:
+                return await held_jobs(daemon.ledger) == count
+
+            await eventually(lambda: daemon.watchers["videos"].is_listed, "listed")
+            await daemon.follow_files()
+            assert await held(22)
+            assert await daemon.ledger.jobs(("cancelled",)) == []
+            (inbox / "old0.mp4").unlink()
+            await eventually(lambda: held(21), "the job of the removed clip is let go")
+
+
+async def test_a_drop_does_not_wait_for_an_inbox_that_is_away(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path / "place" / "other"
+    other.mkdir(parents=True)
+    with paid_place(tmp_path, inbox_extra=f"{CUT}\n[[inbox]]\nname = 'other'\npath = '{other}'\n{CUT}") as place:
+        fill(place, clip(tmp_path_factory, "mute.mp4"), 21)
+        await place.work_off()
+        async with place.daemon() as daemon:
+            await eventually(lambda: daemon.watchers["videos"].is_listed, "listed")
+            same = (place.root / "inbox" / "old0.mp4").read_bytes()
+            os.rename(place.root / "inbox", tmp_path / "away")
+            await eventually(lambda: daemon.watchers["videos"].state.startswith("paused"), "it is away")
+            (other / "same.mp4").write_bytes(same)
+
+            async def entered() -> bool:
+                return bool(await daemon.ledger.jobs(inbox="other"))
+
+            await eventually(entered, "it has a job of its own")
 
 
 async def test_files_that_wait_for_months_cost_no_writing(tmp_path: Path) -> None:

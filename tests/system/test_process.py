@@ -102,7 +102,8 @@ def test_the_readme_shows_the_commands_that_are_tested_here() -> None:
     install, test, *rest = readme_commands()
     assert install == "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nemo-watch demo"
     assert test == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
-    commands = ["init --sandbox", "check", "plan", "run", "status", "why talk.mp4", "resume videos", "sandbox"]
+    levers = ["show talk.mp4", "retry talk.mp4", "cancel talk.mp4", "pause", "resume", "credits"]
+    commands = ["init --sandbox", "check", "plan", "run", "status", "why talk.mp4", *levers, "sandbox"]
     assert rest == [f"nemo-watch {command}" for command in commands]
 
 
@@ -117,7 +118,7 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
             argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
         )
 
-    init, check, plan, daemon, status, why, resume, sandbox = readme_commands()[2:]
+    init, check, plan, daemon, status, why, show, retry, cancel, pause, resume, money, sandbox = readme_commands()[2:]
     assert run(init).returncode == 0
     assert run(init).returncode == 1, "a config that is there is not overwritten"
     found = run(check)
@@ -131,7 +132,12 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
     assert (tmp_path / "nemo-watch" / "outbox" / "talk.mp4").exists()
     assert "delivered" in run(status).stdout
     assert "delivered as job" in run(why).stdout
-    assert "Nothing" in run(resume).stdout
+    assert "steps:" in run(show).stdout
+    assert "nothing left to be done" in run(retry).stderr
+    assert "nothing left to cancel" in run(cancel).stderr
+    assert "Paused" in run(pause).stdout
+    assert "The pause is over" in run(resume).stdout
+    assert "credits available" in run(money).stdout
     config = tmp_path / ".config" / "nemo-watch" / "config.toml"
     with config.open("a") as out:
         out.write(f'[[inbox]]\nname = "more"\npath = "{tmp_path}/more/inbox"\n')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,12 @@ from nemo_watch.cli.jobwords import job_words
 from nemo_watch.cli.levers import resumed_words
 from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.plan import export_words, fate_words
+from nemo_watch.cli.show import credit_words, picture
 from nemo_watch.cli.why import Said, in_words
-from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, JobState, Work
+from nemo_watch.errors import OperatorError
+from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, JobState, Step, StepState, Work
 from nemo_watch.pipeline.first_run import FirstRun, resume_command
+from nemo_watch.pipeline.levers import forgotten
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 WORK = Work(messages=("cut",), exports=(Export(),), language="en", skill="s", title="talk", originals="archive")
@@ -149,3 +152,82 @@ def test_the_first_run_names_count_cost_and_command() -> None:
     assert "500 files" in words
     assert "25000 credits" in words
     assert "nemo-watch resume videos" in words
+
+
+def test_a_job_that_a_person_cancelled_says_so() -> None:
+    job = replace(JOB, state="cancelled", reason="cancelled", sentence="A person cancelled it.")
+    assert job_words(job) == "it was cancelled as job abc-1: A person cancelled it"
+
+
+@pytest.mark.parametrize(
+    ("known", "paid", "said"),
+    [
+        ({"before": 100.0, "after": 50.0, "spent": 50.0}, "yes", "the edit was paid, 50 credits were spent"),
+        (
+            {"before": 100.0, "after": 0.0, "spent": None},
+            "yes",
+            "the edit was paid; the account had 100 before, 0 after",
+        ),
+        ({"before": None, "after": None, "spent": None}, "unknown", "the edit may have been paid"),
+        ({"before": 7.5, "after": None, "spent": None}, "no", "nothing was paid; the account had 7.5 before"),
+    ],
+)
+def test_what_a_job_cost_is_said_as_far_as_it_is_known(known: dict[str, Any], paid: str, said: str) -> None:
+    assert credit_words(known, paid) == said
+
+
+def test_a_job_is_put_together_from_its_steps_and_those_of_the_job_that_paid() -> None:
+    def step(name: str, state: StepState = "done", **data: Any) -> Step:
+        return Step("abc-1", name, state, "t", data, NOON, NOON + timedelta(seconds=2) if state == "done" else None)
+
+    paying = [
+        step("session", session_id="5529798706024415232", credits_before=100.0),
+        step("edit-1", changed=True, text="Two pauses were cut."),
+        step("draft", timeline="Timeline (1 tracks)", draft={}),
+    ]
+    own = [step("render-1", "intent", render_id="render_7"), step("retry")]
+    told = picture(replace(JOB, reuses="abc-0", active=True, step="render-1"), own, paying, running=True)
+    assert (told["session"], told["reply"], told["timeline"]) == (
+        "5529798706024415232",
+        "Two pauses were cut.",
+        "Timeline (1 tracks)",
+    )
+    assert told["credits"] == {"before": 100.0, "after": None, "spent": None}
+    assert told["exports"][0]["render"] == "render_7"
+    assert [(s["step"], s["seconds"]) for s in told["steps"]] == [("render-1", None)]
+    assert told["state"] == "running"
+
+
+STEPS = [
+    Step("abc-1", name, "intent" if name == "edit-2" else "done", "t")
+    for name in ("session", "upload-0", "edit-1", "edit-2", "draft", "render-1", "retry")
+]
+
+
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("session", ("session", "upload-0", "edit-1", "edit-2", "draft", "render-1")),
+        ("upload", ("upload-0", "edit-1", "edit-2", "draft", "render-1")),
+        ("edit", ("edit-2", "draft", "render-1")),  # from the message in doubt on
+        ("edit-1", ("edit-1", "edit-2", "draft", "render-1")),
+        ("render", ("render-1",)),
+        ("deliver", ()),
+    ],
+)
+def test_going_back_forgets_what_comes_after(start: str, names: tuple[str, ...]) -> None:
+    job = replace(JOB, work=replace(WORK, messages=("one", "two")))
+    assert forgotten(job, STEPS, start) == names
+
+
+@pytest.mark.parametrize("start", ["tea", "edit-0", "edit-3", "render-1", "edit-x", "draft"])
+def test_a_step_that_nobody_can_begin_with_is_refused(start: str) -> None:
+    job = replace(JOB, work=replace(WORK, messages=("one", "two")))
+    with pytest.raises(OperatorError) as refused:
+        forgotten(job, STEPS, start)
+    assert refused.value.hint
+
+
+def test_a_job_that_only_uses_another_ones_edit_cannot_send_it_again() -> None:
+    with pytest.raises(OperatorError, match="only uses the edit of job abc-0"):
+        forgotten(replace(JOB, reuses="abc-0"), [], "edit")

@@ -11,6 +11,7 @@ from nemo_watch.mounts import (
     classify,
     file_system_of,
     fstab_points,
+    is_network,
     mount_of,
     mounts_below,
     parse,
@@ -319,3 +320,13 @@ def test_a_folder_is_seen_inside_another_through_mounts(path: str, folder: str, 
 
 def test_without_a_list_of_mounts_nothing_is_seen() -> None:
     assert seen_below("/a/b", "/a", ()) == ()
+
+
+@pytest.mark.parametrize("fs_type", ["nfs4", "cifs", "smb3", "ceph", "fuse.sshfs", "fuse.rclone"])
+def test_what_other_machines_share_is_known_by_its_type(fs_type: str) -> None:
+    assert is_network(fs_type)
+
+
+@pytest.mark.parametrize("fs_type", ["ext4", "tmpfs", "overlay", "fuse", "fuse.mergerfs", "fuseblk", "virtiofs"])
+def test_what_is_of_this_machine_is_no_network_file_system(fs_type: str) -> None:
+    assert not is_network(fs_type)

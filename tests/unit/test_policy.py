@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watch.errors import FolderError, MediaError, NemoWatchError, RefusedError, SidecarError, UnreachableError
+from nemo_watch.errors import (
+    ConfigError,
+    FolderError,
+    MediaError,
+    NemoWatchError,
+    RefusedError,
+    SidecarError,
+    UnreachableError,
+)
 from nemo_watch.policy import (
     LONGEST_BACKOFF_S,
     Again,
@@ -30,6 +38,7 @@ def at(**changes: object) -> Situation:
         "failing_s": 0.0,
         "give_up_after_s": 86400.0,
         "chance": 0.5,
+        "job_id": "job-1",
     }
     return Situation(**(usual | changes))  # type: ignore[arg-type]  # a test's keyword arguments
 
@@ -41,6 +50,9 @@ def refused(code: str, status: int = 200, **more: object) -> RefusedError:
 HELD = [
     (refused("1001"), {}, "token", True),
     (refused("2001", link="https://x/register?bind=a"), {}, "credits", True),
+    (refused("402", 402), {}, "credits", True),
+    (refused("403", 403), {}, "token", True),
+    (ConfigError("The token file is gone."), {}, "token", True),
     (refused("token_quota"), {"until_s": 700.0}, "token_quota", True),
     (FolderError("Full.", code="disk_full"), {}, "disk_full", False),
     (FolderError("Away.", code="outbox_unavailable"), {"paid": "yes"}, "outbox_unavailable", False),
@@ -73,8 +85,6 @@ def test_credits_hold_carries_the_registration_link() -> None:
 REJECTED = [
     (refused("4001"), "4001"),
     (refused("4002"), "4002"),
-    (refused("402", 402), "402"),
-    (refused("403", 403), "403"),
     (refused("422", 422), "422"),
     (SidecarError("Line 3 is wrong.", line=3, column=7), "sidecar_invalid"),
     (MediaError("Not a video.", code="not_media"), "not_media"),
@@ -107,7 +117,39 @@ def test_a_lost_session_never_pays_again_by_itself(paid: str) -> None:
     verdict = after_failure(refused("1002"), at(paid=paid))
     assert isinstance(verdict, Reject)
     assert verdict.failure.paid == paid
+    assert "nemo-watch retry job-1 --fresh has the clip edited anew, which is paid again" in verdict.failure.action
+
+
+def test_a_lost_session_does_not_matter_while_its_export_is_made() -> None:
+    assert isinstance(after_failure(refused("1002"), at(paid="yes", step="render-1", submitted=True)), Again)
+    assert isinstance(after_failure(refused("1002"), at(paid="yes", step="render-1")), Reject)
+
+
+def test_a_lost_session_of_another_job_is_no_reason_to_pay() -> None:
+    verdict = after_failure(refused("1002"), at(reuses=True))
+    assert isinstance(verdict, Reject)
     assert "new edit" in verdict.failure.action
+
+
+@pytest.mark.parametrize("code", ["402", "403"])
+def test_an_export_that_is_not_allowed_ends_one_job_and_holds_further_edits(code: str) -> None:
+    link = "https://x/register?bind=a"
+    verdict = after_failure(refused(code, int(code), link=link), at(paid="yes", step="render-2"))
+    assert isinstance(verdict, Reject)
+    assert (verdict.failure.code, verdict.failure.paid, verdict.failure.link) == (code, "yes", link)
+    assert f"{link}. Then nemo-watch retry job-1" in verdict.failure.action
+    assert verdict.hold is not None
+    assert (verdict.hold.reason, verdict.hold.account, verdict.hold.link) == ("export_blocked", True, link)
+    assert verdict.hold.look_after_s == 3600.0
+
+
+def test_a_gate_that_is_closed_here_is_no_failure() -> None:
+    verdict = after_failure(refused("429", 0, retry_after_s=12.0), at(attempts=5))
+    assert verdict == Again(12.0, "It said no.", counts=False)
+
+
+def test_a_rate_limit_never_ends_a_job() -> None:
+    assert isinstance(after_failure(refused("429", 429), at(attempts=90, failing_s=1e6)), Again)
 
 
 def test_rate_limit_waits_as_long_as_it_is_told() -> None:

@@ -1,0 +1,204 @@
+"""Why no paid work may start now: the one place that knows every hold of the whole account, and when it is over.
+
+Touches: the ledger, the backend (looking whether a cause is gone), the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from nemo_watch.client import Client
+from nemo_watch.config import SESSION_CREDITS, Hours
+from nemo_watch.errors import CloudError, ConfigError, OperatorError
+from nemo_watch.ledger import HoldNotice, Ledger
+from nemo_watch.model import SkillHeaders
+from nemo_watch.pipeline.budget import Budget
+from nemo_watch.pipeline.house import Patience, later, now
+from nemo_watch.policy import Hold
+
+PAUSED = "paused"
+"""The fact that a person paused all paid work: {"since": moment, "by": "person"}. Kept in the ledger until `resume`."""
+
+log = structlog.get_logger("nemo_watch.holds")
+
+
+class HeldError(Exception):
+    """Stand still until a cause that concerns the whole account is gone. Not a failure."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the holds ask elsewhere. `export_passes` tries one export that was refused: None if none is kept."""
+
+    skill: Callable[[], SkillHeaders]
+    export_passes: Callable[[], Awaitable[bool | None]]
+    wake: Callable[[], None]
+
+
+class Holds:
+    """All holds of the account. Each is a row in the ledger that lasts until its cause is gone, over every restart.
+
+    Some causes are seen at once (paused, hours, budget), the others by asking the backend when it is time to look.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Client,
+        budget: Budget,
+        asking: Asking,
+        *,
+        hours: Hours | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.budget = budget
+        self._ledger = ledger
+        self._client = client
+        self._asking = asking
+        self._hours = hours
+        self._patience = patience or Patience()
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._credits: float | None = None
+        self._kept_export = True
+        self._token = self._given()
+
+    # ------------------------------------------------------------ before a payment
+
+    async def refuse(self, *, begun: bool) -> None:
+        """Begin nothing that leads to a payment while paid work is held.
+
+        `begun`: the session is paid for already, so that hours and budget have nothing to say about what is left.
+        Raises: HeldError, which makes this job held as well; CloudError.
+        """
+        is_paused = await self._show_pause()
+        for hold in await self._ledger.holds():
+            # What can be seen at once is not believed to the row, which lasts until the next look.
+            if hold.reason not in ("hours", "budget", PAUSED) or (hold.reason == PAUSED and is_paused):
+                raise HeldError(hold.reason, hold.sentence)
+        if begun:
+            return
+        if self._hours is not None and not self._hours.is_open(self._clock()):
+            opens_at = self._hours.opens_at(self._clock())
+            sentence = f"Paid work starts at {self._hours} only; it goes on at {opens_at.astimezone():%Y-%m-%d %H:%M}."
+            await self._begin("hours", sentence, opens_at)
+        if why := await self.budget.why_not():
+            await self._begin("budget", why, self.budget.goes_on_at())
+
+    async def reserve(self, job_id: str) -> None:
+        """Reserve what a first message will cost. Raises: HeldError if the day's budget has no room, CloudError."""
+        if why := await self.budget.reserve(job_id):
+            await self._begin("budget", why, self.budget.goes_on_at())
+
+    async def hold(self, hold: Hold) -> None:
+        """Write that a failure holds all paid work. Repeat: safe; the first moments are kept."""
+        await self._ledger.hold(hold.reason, hold.sentence, hold.link, later(hold.look_after_s))
+
+    async def is_held(self, reason: str) -> bool:
+        """Tell whether a hold is still there."""
+        return any(hold.reason == reason for hold in await self._ledger.holds())
+
+    async def _begin(self, reason: str, sentence: str, look_at: datetime | None) -> None:
+        await self._ledger.hold(reason, sentence, "", look_at)
+        raise HeldError(reason, sentence)
+
+    async def _show_pause(self) -> bool:
+        is_paused = await self._ledger.recall(PAUSED) is not None
+        if is_paused:
+            sentence = "A person paused all paid work; nemo-watch resume lets it go on."
+            await self._ledger.hold(PAUSED, sentence, "", None)
+        return is_paused
+
+    # ------------------------------------------------------------ when it is over
+
+    async def look(self, *, at_once: bool = False) -> None:
+        """End every hold whose cause is gone; `at_once` does not wait until it is time to ask the backend.
+
+        To be called every few seconds, and at once when a person or a start may have changed something.
+        Raises: LedgerError. Repeat: safe. Source: product.md 9.
+        """
+        async with self._turn:
+            await self._show_pause()
+            token = self._given()
+            at_once = at_once or token != self._token  # another token may be another account
+            self._token = token
+            for hold in await self._ledger.holds():
+                if await self._is_over(hold, at_once=at_once):
+                    await self._end(hold.reason)
+
+    async def resume(self) -> list[str]:
+        """Do what `resume` means for the holds: end the pause, and look at once whether the others are over.
+
+        An export that was refused is tried again; if no session is kept that could tell, the person's word counts.
+        Returns the reasons that ended. Raises: LedgerError. Repeat: safe.
+        """
+        before = [hold.reason for hold in await self._ledger.holds()]
+        await self._ledger.remember(PAUSED, None)
+        await self.look(at_once=True)
+        if await self.is_held("export_blocked") and not self._kept_export:
+            await self._end("export_blocked")
+        still = {hold.reason for hold in await self._ledger.holds()}
+        return [reason for reason in before if reason not in still]
+
+    async def export_passed(self) -> None:
+        """Take note of an export that the backend took: the plan allows it. Repeat: safe."""
+        if await self.is_held("export_blocked"):
+            await self._end("export_blocked")
+
+    async def _end(self, reason: str) -> None:
+        await self._ledger.lift(reason)
+        log.info("hold.over", reason=reason)
+        self._asking.wake()
+
+    async def _is_over(self, hold: HoldNotice, *, at_once: bool) -> bool:
+        match hold.reason:
+            case reason if reason == PAUSED:
+                return await self._ledger.recall(PAUSED) is None
+            case "hours":
+                return self._hours is None or self._hours.is_open(self._clock())
+        if hold.reason != "budget" and not at_once and hold.look_at is not None and hold.look_at > self._clock():
+            return False
+        try:
+            over, why = await self._ask(hold.reason), "the cause is still there"
+        except (CloudError, OperatorError) as error:
+            over, why = False, error.message
+        if not over and hold.reason != "budget":
+            looks = self._patience.hold_looks
+            after_s = looks.export_s if hold.reason == "export_blocked" else looks.account_s
+            await self._ledger.looked(hold.reason, later(after_s))
+            log.info("hold.stays", reason=hold.reason, why=why)
+        return over
+
+    async def _ask(self, reason: str) -> bool:
+        match reason:
+            case "budget":
+                return not await self.budget.why_not()
+            case "token_quota":
+                await self._client.ensure_token(self._patience.token_life_s)
+                return True
+            case "export_blocked":
+                passes = await self._asking.export_passes()
+                self._kept_export = passes is not None
+                return passes is True
+        balance = await self._client.balance(self._asking.skill())
+        if reason != "credits":
+            return True
+        before, self._credits = self._credits, balance.available
+        return balance.available >= SESSION_CREDITS or (before is not None and balance.available > before)
+
+    def _given(self) -> str:
+        try:
+            return self._client.credentials.given()
+        except ConfigError:
+            return ""
