@@ -333,7 +333,7 @@ def _goes_on(job: Job) -> bool:
         return False
     if job.reason == "retry":
         return job.attempts < ONCE_TRIES
-    return job.reason in ("render", "looking", "reuse")
+    return job.reason in ("render", "looking", "reuse", "asked")
 
 
 def build_intake(inbox: Inbox, settle: SettleRules | None = None) -> Intake:

@@ -25,12 +25,12 @@ class Notices:
         self._ledger = ledger
         self._started_at = started_at
         self._told: dict[str, Json] = {}
-        self._told_of: dict[str, tuple[str, str, int]] = {}
+        self._told_of: dict[str, tuple[str, str, int, list[str]]] = {}
 
     async def tell(self, watchers: Mapping[str, Watcher], progress: Sequence[Progress]) -> None:
         """Write what is to be told. Raises: LedgerError. Repeat: safe."""
         for name, watcher in watchers.items():
-            seen = (watcher.state, watcher.mode, watcher.changes)
+            seen = (watcher.state, watcher.mode, watcher.changes, watcher.not_entered)
             if self._told_of.get(name) == seen:
                 continue  # not even put into words: a hundred thousand files may lie there for months
             now_s, now_at = time.monotonic(), datetime.now(UTC)
@@ -40,6 +40,7 @@ class Notices:
                 "path": watcher.root,
                 "waiting": [told_wait(wait, now_s, now_at) for wait in watcher.waiting(MOST_WAITS_TOLD)],
                 "waiting_count": watcher.waiting_count,
+                "not_entered": watcher.not_entered,
             }
             await self._tell_if_new(f"inbox:{name}", told)
             self._told_of[name] = seen

@@ -25,6 +25,7 @@ from nemo_watch.mounts import FileSystem
 from nemo_watch.pipeline.following import ALL, is_of_another
 from nemo_watch.pipeline.house import paid_so_far
 from nemo_watch.watcher import disk
+from nemo_watch.watcher.guard import NOT_ENTERED
 from nemo_watch.watcher.rehearsal import Rehearsal, rehearse
 
 Action = Literal["edit", "known", "wait", "reject", "serve", "ignored"]
@@ -140,6 +141,9 @@ class Oracle:
         name = self._inbox.name
         if rel in self.seen.busy:
             return Fate(name, rel, "wait", WRITTEN, phase="writer")
+        inside = disk.target_over(self._inbox.path, rel) if said is None else ""
+        if inside:
+            return Fate(name, rel, "ignored", f"it lies in {inside}, and {NOT_ENTERED}", phase="ignored")
         if said is None:
             return Fate(name, rel, "wait", CHANGING, phase="settling")
         rule = said.rule or said.sentence

@@ -32,6 +32,7 @@ from nemo_watch.pipeline.first_run import MOST_DROPS, recall, resume_command
 from nemo_watch.reports import source_table
 from nemo_watch.statefolder import LEDGER_NAME, is_running
 from nemo_watch.watcher.disk import stamp_of
+from nemo_watch.watcher.guard import NOT_ENTERED
 
 WORDS: dict[Action, str] = {
     "edit": "edit",
@@ -50,6 +51,7 @@ class InboxPlan:
     inbox: Inbox
     fates: list[Fate] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    not_entered: list[str] = field(default_factory=list)
     problem: str = ""
     note: str = ""
 
@@ -116,7 +118,7 @@ async def _plan_inbox(config: Config, inbox: Inbox, under: str, ledger: Ledger |
         return plan
     finally:
         oracle.close()
-    plan.unread = oracle.seen.unread
+    plan.unread, plan.not_entered = oracle.seen.unread, oracle.seen.targets
     if counts:
         unpaid = await unpaid_clips(ledger, inbox.name) if ledger is not None else frozenset()
         plan.note = _first_run_note(inbox, len(oracle.seen.expected | unpaid))
@@ -161,6 +163,7 @@ def as_table(config: Config, plans: Sequence[InboxPlan]) -> dict[str, Any]:
                 "problem": plan.problem,
                 "note": plan.note,
                 "unread": [str(source_table(rel)["source"]) for rel in plan.unread],
+                "not_entered": [str(source_table(rel)["source"]) for rel in plan.not_entered],
                 "files": [_row(fate) for fate in plan.fates],
             }
             for plan in plans
@@ -236,6 +239,8 @@ def _print(config: Config, plans: Sequence[InboxPlan]) -> None:
             console.print(f"[red]{safe(plan.problem)}[/red]")
         for rel in plan.unread:
             console.print(f"[red]the folder {safe(rel)} cannot be listed[/red]")
+        for rel in plan.not_entered:
+            console.print(f"[yellow]the folder {safe(rel)} is left out:[/yellow] {NOT_ENTERED}")
         _draw(console, plan.fates)
         if plan.note:
             console.print(f"[yellow]held:[/yellow] {safe(plan.note)}")

@@ -26,12 +26,18 @@ from nemo_watch.pipeline.first_run import FIRST_RUN, recall
 from nemo_watch.policy import name_of
 from nemo_watch.reports import printable
 from nemo_watch.statefolder import LEDGER_NAME, is_running
+from nemo_watch.watcher.guard import NOT_ENTERED
 
 MOST_ENDED = 15
 MOST_WAITS = 8
 MOST_OPEN = 40
 # What an inbox was doing when the daemon ended is no news about today.
-NOT_WATCHED: dict[str, Any] = {"state": "not watched: the daemon is not running", "waiting": [], "waiting_count": 0}
+NOT_WATCHED: dict[str, Any] = {
+    "state": "not watched: the daemon is not running",
+    "waiting": [],
+    "waiting_count": 0,
+    "not_entered": [],
+}
 
 
 def run_status(config_path: str | None, *, as_json: bool) -> int:
@@ -70,8 +76,7 @@ async def _read(config: Config) -> dict[str, Any]:
             ]
             + await _first_runs(config, ledger),
             "inboxes": [
-                {"name": key.removeprefix("inbox:"), **value}
-                | ({"waiting": [_wait(row) for row in value["waiting"]]} if running else NOT_WATCHED)
+                {"name": key.removeprefix("inbox:"), **value} | (_told(value) if running else NOT_WATCHED)
                 for key, value in notices.items()
                 if key.removeprefix("inbox:") in {inbox.name for inbox in config.inboxes}
             ],
@@ -81,6 +86,12 @@ async def _read(config: Config) -> dict[str, Any]:
         }
     finally:
         await ledger.close()
+
+
+def _told(inbox: Json) -> dict[str, Any]:
+    """Word what the daemon wrote of an inbox; one of an earlier version named no folders that it does not enter."""
+    left_out = [printable(rel) for rel in inbox.get("not_entered", ())]
+    return {"waiting": [_wait(row) for row in inbox["waiting"]], "not_entered": left_out}
 
 
 def _wait(told: Json) -> dict[str, Any]:
@@ -164,6 +175,8 @@ def _print(picture: dict[str, Any]) -> None:
         console.print(f"[yellow]held:[/yellow] {safe(hold['why'] + link)} {when}")
     for inbox in picture["inboxes"]:
         console.print(f"inbox [bold]{safe(inbox['name'])}[/bold]: {safe(inbox['state'])}; {safe(inbox['mode'])}")
+        for rel in inbox.get("not_entered", ()):
+            console.print(f"  the folder {safe(rel)} is left out: {NOT_ENTERED}")
         for wait in inbox["waiting"][:MOST_WAITS]:
             console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
         if inbox["waiting_count"] > MOST_WAITS:

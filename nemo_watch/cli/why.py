@@ -34,6 +34,8 @@ from nemo_watch.model import OPEN_STATES, FileRef, FileStamp, Job
 from nemo_watch.pipeline.house import paid_so_far
 from nemo_watch.pipeline.levers import CANCELLED
 from nemo_watch.statefolder import LEDGER_NAME, is_running
+from nemo_watch.watcher.disk import target_over
+from nemo_watch.watcher.guard import NOT_ENTERED
 
 REPORT_MOST_BYTES = 256 * 1024
 MISUSED = ("folder", "no_name")
@@ -271,6 +273,9 @@ class _Asked:
         return False
 
     async def _of_waiting(self, spot: Spot, ref: FileRef) -> Said:
+        inside = _target_over(spot)
+        if inside:
+            return Said("ignored", f"it is ignored: it lies in {inside}, and {NOT_ENTERED}")
         if self._in_use:
             said = await self._ask_daemon(spot)
             if said is not None:
@@ -344,6 +349,16 @@ class _Asked:
         return Said(
             "unknown", f"it lies in the {spot.role} folder, but no job that the ledger knows put it there", found=False
         )
+
+
+def _target_over(spot: Spot) -> str:
+    """Name the folder inside of the inbox that holds a file and is never entered, whatever the daemon saw so far."""
+    rules = NameRules(ignore=spot.inbox.ignore, recursive=spot.inbox.recursive)
+    if rules.classify(spot.rel).role == "ignored":
+        return ""  # by its name, which is the nearer reason
+    with contextlib.suppress(OSError):
+        return target_over(spot.inbox.path, spot.rel)
+    return ""
 
 
 def _would(fate: Fate) -> str:

@@ -4,7 +4,7 @@ Touches: inbox, outbox, rejects, archive and spool. Every function here blocks a
 """
 
 from nemo_watch.folders.files import TEMP_PREFIX
-from nemo_watch.folders.moving import MoveResult, delete_original, move_original
+from nemo_watch.folders.moving import MoveResult, delete_original, has_moved, move_original
 from nemo_watch.folders.planning import Places, Plan, plan_moves, plan_name, plan_names
 from nemo_watch.folders.publishing import make_folder, publish, remove_own, take_name, write_new
 from nemo_watch.folders.reading import (
@@ -32,6 +32,7 @@ __all__ = [
     "delete_original",
     "find_temps",
     "fingerprint",
+    "has_moved",
     "hash_file",
     "is_content",
     "is_mounted_read_only",

@@ -36,14 +36,20 @@ MoveResult = Literal["moved", "changed", "gone", "taken", "kept"]
 """What became of a file that was to leave: "changed" (a new version lies there: it stays), "gone" (removed, or moved
 before a kill), "taken" (plan again), "kept" (nothing can be taken out: the inbox is mounted read-only)."""
 
+COARSEST_NS = 2_000_000_000
+"""The coarsest time stamps that a copy is given (vfat)."""
 
-def move_original(inbox: str, ref: FileRef, root: str, target: str, mark: str) -> MoveResult:
+
+def move_original(
+    inbox: str, ref: FileRef, root: str, target: str, mark: str, *, is_first_try: bool = False
+) -> MoveResult:
     """Move a user's file to its planned name below `root`, but only if it still is the one that was read.
 
     In one file system it is one rename, and a version that was saved in that very instant is put back. Across file
     systems: copied, proven, made durable, named; only then the source goes. A symbolic link is moved as a link.
     Owner, mode and times stay; in a set-group-ID folder a copy takes that folder's group. `mark` is of the plan that
-    was committed before: files under its temporary names are ours.
+    was committed before: files under its temporary names are ours. A file of the same content under the planned name is
+    taken for our own copy from before a kill, but not at the plan's first try: then it is somebody else's.
     Raises: FolderError. Repeat: safe.
     """
     with _place_of(inbox, ref) as source:
@@ -57,10 +63,14 @@ def move_original(inbox: str, ref: FileRef, root: str, target: str, mark: str) -
         if not _may_leave(source, found):
             return "kept"
         with target_spot(root, target) as goal:
+            if is_first_try and goal.stat() is not None:
+                return "taken"
             if is_same(source, goal):
                 return _remove(source, ref.stamp, mark)
             try:
                 if not _rename_into(source, goal):
+                    if is_first_try:
+                        return "taken"
                     # The name may be taken by our own copy, from before a kill.
                     return _across(source, goal, found, mark)
             except OSError as error:
@@ -70,6 +80,20 @@ def move_original(inbox: str, ref: FileRef, root: str, target: str, mark: str) -
                     raise _whose_fault(error, source, goal) from error
                 return _across(source, goal, found, mark)
             return _see_what_moved(source, goal, ref.stamp)
+
+
+def has_moved(inbox: str, ref: FileRef, target: str) -> bool:
+    """Tell whether a file that is not in the inbox any more lies under its planned name. Raises: FolderError."""
+    with inbox_errors(inbox), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if stamp_of(os.lstat(os.path.join(inbox, ref.rel))) == ref.stamp:
+            return False
+    with target_errors(os.path.dirname(target)):
+        try:
+            found = os.lstat(target)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    is_near = abs(found.st_mtime_ns - ref.stamp.mtime_ns) <= COARSEST_NS
+    return found.st_size == ref.stamp.size_bytes and is_near
 
 
 def delete_original(inbox: str, ref: FileRef, mark: str) -> MoveResult:

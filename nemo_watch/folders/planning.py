@@ -6,11 +6,11 @@ Touches: outbox, rejects and archive (listing, and making folders).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nemo_watch.folders.files import target_errors
-from nemo_watch.folders.names import free_name, free_together, key, split, suffix_after
+from nemo_watch.folders.names import free_together, key, split, suffix_after
 from nemo_watch.folders.targets import mirrored_folder
 
 
@@ -37,13 +37,12 @@ class Plan:
     sha256: str = ""
 
 
-def plan_name(root: str, folder: str, stem: str, suffix: str, *, also_taken: Sequence[str] = ()) -> str:
-    """Choose a free final path below `root`, making the folders on the way.
+def plan_name(root: str, folder: str, stem: str, suffix: str, *, planned: Sequence[str] = ()) -> str:
+    """Choose a free final path below `root`, making the folders on the way; `planned` as for `plan_names`.
 
     Raises: FolderError. Effects: makes folders. Repeat: safe.
     """
-    path, there = _mirrored(root, folder)
-    return os.path.join(path, free_name(stem, suffix, [*there, *also_taken]))
+    return plan_names(root, folder, [(stem, suffix)], planned=planned, cut_alike=True)[0]
 
 
 def plan_names(
@@ -59,16 +58,27 @@ def plan_names(
     return [os.path.join(path, name) for name in free_together(parts, there, cut_alike=cut_alike)]
 
 
-def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Plan]:
+def plan_moves(
+    places: Places,
+    target_root: str,
+    rels: Sequence[str],
+    *,
+    planned: Sequence[str] = (),
+    kept: Mapping[str, str] | None = None,
+) -> list[Plan]:
     """Choose where an original and what belongs to it go: under their own names, or all with the same number.
 
     A clip that becomes `clip-2.mp4` has its instruction beside it as `clip-2.txt`, so that they are a pair again when
-    they are put back. The first of `rels` is the clip. Raises: FolderError. Effects: makes folders.
+    they are put back. The first of `rels` is the clip. `planned` are paths that others have chosen, `kept` the targets
+    of those of `rels` that lie there already. Raises: FolderError. Effects: makes folders.
     """
     _folder, stem, _suffix = split(rels[0])
     groups: dict[str, list[tuple[str, str, str]]] = {}
     alone: list[str] = []
+    targets = dict(kept or {})
     for rel in rels:
+        if rel in targets:
+            continue
         folder, name = os.path.split(rel)
         suffix = suffix_after(stem, name)
         group = groups.setdefault(folder, [])
@@ -76,16 +86,14 @@ def plan_moves(places: Places, target_root: str, rels: Sequence[str]) -> list[Pl
             alone.append(rel)
         else:
             group.append((rel, name[: len(name) - len(suffix)], suffix))
-    targets: dict[str, str] = {}
     for folder, members in groups.items():
         if members:
             parts = [(own, suffix) for _rel, own, suffix in members]
-            paths = plan_names(target_root, folder, parts, cut_alike=True)
+            paths = plan_names(target_root, folder, parts, planned=[*planned, *targets.values()], cut_alike=True)
             targets |= {rel: path for (rel, _s, _t), path in zip(members, paths, strict=True)}
     for rel in alone:
         folder, own_stem, suffix = split(rel)
-        taken = [os.path.basename(target) for target in targets.values()]
-        targets[rel] = plan_name(target_root, folder, own_stem, suffix, also_taken=taken)
+        targets[rel] = plan_name(target_root, folder, own_stem, suffix, planned=[*planned, *targets.values()])
     return [Plan(os.path.join(places.inbox, rel), targets[rel]) for rel in rels]
 
 

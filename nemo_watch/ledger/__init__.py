@@ -18,6 +18,10 @@ from nemo_watch.ledger.notes import HoldNotice, Notes
 from nemo_watch.ledger.rows import (
     FILES,
     JOBS,
+    NEXT_DUE,
+    NEXT_NEWEST,
+    NEXT_OLDEST,
+    PUT_STEP,
     STEPS,
     failure_to_text,
     job_from_row,
@@ -156,21 +160,9 @@ class Ledger(Notes):
         """Read the job to start next: highest priority first, among equals the oldest or the newest by turns."""
 
         def work(c: Connection) -> Job | None:
-            order = JOBS.c.created_at.desc() if newest else JOBS.c.created_at.asc()
-            query = (
-                sa.select(JOBS)
-                .where(
-                    JOBS.c.state.in_(OPEN_STATES),
-                    sa.or_(
-                        sa.and_(JOBS.c.state == "ready", JOBS.c.next_try_at.is_(None)),
-                        JOBS.c.next_try_at <= to_ms(now),
-                    ),
-                    JOBS.c.job_id.not_in(exclude),
-                )
-                .order_by(JOBS.c.priority.desc(), order, JOBS.c.job_id)
-                .limit(1)
-            )
-            row = c.execute(query).mappings().first()
+            asked = {"now": to_ms(now), "exclude": list(exclude)}
+            job_id = c.execute(NEXT_NEWEST if newest else NEXT_OLDEST, asked).scalar()
+            row = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()
             return None if row is None else job_from_row(row)
 
         return await self.transact(work)
@@ -179,10 +171,7 @@ class Ledger(Notes):
         """Read when the next waiting or held job is due, None if none is."""
 
         def work(c: Connection) -> datetime | None:
-            query = sa.select(sa.func.min(JOBS.c.next_try_at)).where(
-                JOBS.c.state.in_(OPEN_STATES), JOBS.c.job_id.not_in(exclude)
-            )
-            return to_moment(c.execute(query).scalar())
+            return to_moment(c.execute(NEXT_DUE, {"exclude": list(exclude)}).scalar())
 
         return await self.transact(work)
 
@@ -342,8 +331,6 @@ def _put_step(
     started_at: datetime | None = None,
 ) -> None:
     now = _now()
-    ended_at = to_ms(now) if state == "done" else None
-    values = {"state": state, "token": token, "data": json.dumps(data), "ended_at": ended_at}
-    here = (STEPS.c.job_id == job_id, STEPS.c.name == name)
-    if c.execute(STEPS.update().where(*here).values(values)).rowcount == 0:
-        c.execute(STEPS.insert().values(job_id=job_id, name=name, started_at=to_ms(started_at or now), **values))
+    values = {"job_id": job_id, "name": name, "state": state, "token": token, "data": json.dumps(data)}
+    moments = {"started_at": to_ms(started_at or now), "ended_at": to_ms(now) if state == "done" else None}
+    c.execute(PUT_STEP, values | moments)

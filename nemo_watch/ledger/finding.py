@@ -155,20 +155,21 @@ async def marks_in_use(ledger: Ledger) -> frozenset[str]:
 
 
 async def planned_targets(ledger: Ledger, *, but: str) -> list[str]:
-    """List the paths that the open jobs other than one have chosen for their results, and may not have taken yet."""
+    """List the paths that the open jobs other than one have chosen for their files, and may not have taken yet."""
 
     def work(c: Connection) -> list[str]:
         query = (
             sa.select(STEPS.c.data)
             .join(JOBS, JOBS.c.job_id == STEPS.c.job_id)
             .where(
-                STEPS.c.name == "deliver",
+                STEPS.c.name.in_(("deliver", "archive", "reject")),
                 STEPS.c.state == "intent",
                 STEPS.c.job_id != but,
                 JOBS.c.state.in_(OPEN_STATES),
             )
         )
         plans = [json.loads(data) for (data,) in c.execute(query)]
-        return [path for plan in plans for path in (*(one["target"] for one in plan["files"]), plan["report_target"])]
+        ways = [one["target"] for plan in plans for one in (*plan.get("files", ()), *plan.get("moves", ()))]
+        return [path for path in (*ways, *(plan["report_target"] for plan in plans)) if path]
 
     return await ledger.transact(work)

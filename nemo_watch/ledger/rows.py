@@ -90,6 +90,27 @@ LEVERS = sa.Table(
 )
 
 
+_OPEN = "state IN ('ready', 'waiting', 'held') AND job_id NOT IN :exclude"
+_READY = f"{_OPEN} AND ((state = 'ready' AND next_try_at IS NULL) OR next_try_at <= :now)"
+
+
+def _first(column: str, index: str, where: str, order: str) -> sa.TextClause:
+    """Ask for the first row of an index: left to itself SQLite reads and sorts the whole backlog for every start."""
+    text = f"SELECT {column} FROM jobs INDEXED BY {index} WHERE {where} ORDER BY {order} LIMIT 1"  # noqa: S608 - fixed texts
+    return sa.text(text).bindparams(sa.bindparam("exclude", expanding=True))
+
+
+PUT_STEP = sa.text(
+    "INSERT INTO steps (job_id, name, state, token, data, started_at, ended_at) "
+    "VALUES (:job_id, :name, :state, :token, :data, :started_at, :ended_at) ON CONFLICT (job_id, name) DO UPDATE "
+    "SET state = excluded.state, token = excluded.token, data = excluded.data, ended_at = excluded.ended_at"
+)
+"""Write a step, or what became of it; the moment in which it began stays."""
+NEXT_OLDEST = _first("job_id", "jobs_oldest", _READY, "priority DESC, created_at, job_id")
+NEXT_NEWEST = _first("job_id", "jobs_newest", _READY, "priority DESC, created_at DESC, job_id")
+NEXT_DUE = _first("next_try_at", "jobs_due", f"{_OPEN} AND next_try_at IS NOT NULL", "next_try_at")
+
+
 def to_ms(moment: datetime | None) -> int | None:
     """Turn an aware moment into milliseconds since 1970, UTC."""
     return None if moment is None else round(moment.timestamp() * 1000)

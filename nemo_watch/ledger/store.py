@@ -6,10 +6,12 @@ Touches: one SQLite database (WAL, synchronous=FULL), on a thread of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -62,6 +64,8 @@ class Store:
             self._engine.dispose()
             raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._lock = threading.Lock()
+        self._asked: list[_Asked] = []
 
     async def close(self) -> None:
         """Finish what was asked for and close the database. Repeat: safe."""
@@ -70,11 +74,68 @@ class Store:
         self._engine.dispose()
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run something in one transaction on the ledger's thread, for the tables' own modules. Raises: LedgerError."""
+        """Run something in one transaction on the ledger's thread, for the tables' own modules. Raises: LedgerError.
 
-        def transaction() -> T:
-            with errors_named(self.path), self._engine.begin() as connection:
-                return work(connection)
-
+        What was asked for while the last commit was written shares the next one: a disk makes only so many commits a
+        second. Each fails by itself, and each is durable when its caller hears of it. `work` touches nothing but the
+        database, as it may be undone and done again.
+        """
+        loop = asyncio.get_running_loop()
+        asked = _Asked(work, loop, loop.create_future())
+        with self._lock:
+            self._asked.append(asked)
+            is_first = len(self._asked) == 1
+        if is_first:
+            self._thread.submit(self._commit_all)
         # Shielded: a cancelled job must not leave its caller unsure whether the commit happened while it still runs.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, transaction))
+        result: T = await asyncio.shield(asked.answer)
+        return result
+
+    def _commit_all(self) -> None:
+        with self._lock:
+            together, self._asked = self._asked, []
+        if not self._committed(together):
+            # One of them failed and all of it was undone: now each by itself, so that only that one fails.
+            for asked in together:
+                self._committed([asked])
+        for asked in together:
+            asked.tell()
+
+    def _committed(self, together: list[_Asked]) -> bool:
+        try:
+            with errors_named(self.path), self._engine.begin() as connection:
+                for asked in together:
+                    asked.run(connection)
+        except Exception as error:  # noqa: BLE001 - told to whoever asked for it
+            together[-1].failure = error
+            return len(together) == 1
+        return True
+
+
+class _Asked:
+    """Something to be done in a transaction, for a caller who waits in a loop of its own."""
+
+    def __init__(
+        self, work: Callable[[Connection], Any], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any]
+    ) -> None:
+        self._work, self._loop, self.answer = work, loop, answer
+        self._result: Any = None
+        self.failure: Exception | None = None
+
+    def run(self, connection: Connection) -> None:
+        """Do it; once more if what was done beside it failed."""
+        self.failure = None
+        self._result = self._work(connection)
+
+    def tell(self) -> None:
+        """Give the answer to the one who waits; a loop that is closed waits no more."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        if self.answer.done():
+            return
+        if self.failure is None:
+            self.answer.set_result(self._result)
+        else:
+            self.answer.set_exception(self.failure)

@@ -5,6 +5,7 @@ Touches: outbox, archive, rejects, inbox (moving what was read), spool, ledger. 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import replace
@@ -246,11 +247,17 @@ async def _move_away(house: House, job: Job, name: str, place: GuardedFolder | N
     if step is not None and step.state == "done":
         return _as_planned(job, step.data)
     plan = step.data if step is not None else None
-    while plan is None or not await _carry_out(house, job, rules, place, plan):
-        # One job after the other: of two that share a sidecar the second one sees that the first has planned its end.
-        async with house.leaving[job.inbox]:
-            plan = await _plan_leaving(house, job, place, failure)
+    is_first_try = False
+    while plan is None or not await _carry_out(house, job, rules, place, plan, is_first_try=is_first_try):
+        async with contextlib.AsyncExitStack() as turns:
+            # One job after the other: of two that share a sidecar the second one sees that the first has planned its
+            # end, and of two inboxes with one archive the second one sees which names are chosen. Always in this order.
+            await turns.enter_async_context(house.leaving[job.inbox])
+            if place is not None:
+                await turns.enter_async_context(house.leaving[place.root])
+            plan = await _plan_leaving(house, job, place, failure, plan)
             await house.ledger.intend(job.job_id, name, house.token, plan)
+        is_first_try = True
     await house.ledger.done(job.job_id, name, house.token, plan)
     return _as_planned(job, plan)
 
@@ -262,8 +269,13 @@ def _as_planned(job: Job, plan: Json) -> Job:
     return replace(job, clip=FileRef(first["rel"], unpack_stamp(first["stamp"])))
 
 
-async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, failure: Failure | None) -> Json:
+async def _plan_leaving(
+    house: House, job: Job, place: GuardedFolder | None, failure: Failure | None, before: Json | None
+) -> Json:
+    """Choose where everything goes; what was moved by the plan `before` keeps its target."""
     rules = house.rules(job)
+    planned = await planned_targets(house.ledger, but=job.job_id)
+    kept = await _moved_already(rules, place, before)
     mark = folders.temp_mark(house.ledger.ledger_id)
     plan: Json = {"moves": [], "report": "", "report_target": "", "temp": mark}
     elsewhere = await left_elsewhere(house.ledger, job)
@@ -274,20 +286,15 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, fai
             root = rules.rejects.root
             files = {os.path.relpath(path, root): (path, stamp, own) for path, stamp, own in elsewhere.files}
             there = replace(rules.places, inbox=root)
-            moves = await place.call(folders.plan_moves, there, place.root, list(files)) if place is not None else []
-            targets = {move.source: move.target for move in moves}
+            targets = await _targets(there, place, list(files), planned, kept)
             for rel, (path, stamp, own) in files.items():
                 move = {"rel": rel, "stamp": pack_stamp(stamp), "target": targets.get(path, ""), "clip": own}
                 plan["moves"].append(move)
     elif not await _stays(job, rules):
         leaving = {os.path.join(rules.places.inbox, ref.rel): ref for ref in await _leaving(house, job)}
-        targets = dict.fromkeys(leaving, "")
-        if place is not None:
-            rels = [ref.rel for ref in leaving.values()]
-            moves = await place.call(folders.plan_moves, rules.places, place.root, rels)
-            targets = {move.source: move.target for move in moves}
+        targets = await _targets(rules.places, place, [ref.rel for ref in leaving.values()], planned, kept)
         for source, ref in leaving.items():
-            plan["moves"].append({"rel": ref.rel, "stamp": pack_stamp(ref.stamp), "target": targets[source]})
+            plan["moves"].append({"rel": ref.rel, "stamp": pack_stamp(ref.stamp), "target": targets.get(source, "")})
     if failure is not None and place is not None:
         folder, stem, suffix = split(job.clip.rel)
         # The report is named after the clip as it lies in rejects: clip-2.mp4 has clip-2.mp4.error.toml.
@@ -296,12 +303,43 @@ async def _plan_leaving(house: House, job: Job, place: GuardedFolder | None, fai
             clip_name = os.path.basename(elsewhere.clip_path)
         table = reports.error_report(job, failure, backend=house.backend, when=now())
         plan["report"] = tomli_w.dumps(table)
-        plan["report_target"] = await place.call(folders.plan_name, place.root, folder, clip_name, reports.ERROR_REPORT)
+        plan["report_target"] = await place.call(
+            folders.plan_name, place.root, folder, clip_name, reports.ERROR_REPORT, planned=planned
+        )
     return plan
 
 
-async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFolder | None, plan: Json) -> bool:
-    source = rules.rejects if plan.get("place") == "rejects" else rules.inbox
+def _source_of(rules: InboxRules, plan: Json) -> GuardedFolder:
+    return rules.rejects if plan.get("place") == "rejects" else rules.inbox
+
+
+async def _targets(
+    places: folders.Places, place: GuardedFolder | None, rels: list[str], planned: list[str], kept: dict[str, str]
+) -> dict[str, str]:
+    """Choose the target of each file by its absolute path; there are none if the files are deleted."""
+    if place is None:
+        return {}
+    moves = await place.call(folders.plan_moves, places, place.root, rels, planned=planned, kept=kept)
+    return {move.source: move.target for move in moves}
+
+
+async def _moved_already(rules: InboxRules, place: GuardedFolder | None, before: Json | None) -> dict[str, str]:
+    """Find what an earlier plan has moved, by what it was called before."""
+    kept: dict[str, str] = {}
+    if place is None or before is None:
+        return kept
+    source = _source_of(rules, before)
+    for move in before["moves"]:
+        ref = FileRef(move["rel"], unpack_stamp(move["stamp"]))
+        if move["target"] and await source.call_with(place, folders.has_moved, source.root, ref, move["target"]):
+            kept[ref.rel] = move["target"]
+    return kept
+
+
+async def _carry_out(
+    house: House, job: Job, rules: InboxRules, place: GuardedFolder | None, plan: Json, *, is_first_try: bool
+) -> bool:
+    source = _source_of(rules, plan)
     root, mark = source.root, _mark(plan, job)
     if (
         place is not None
@@ -314,7 +352,9 @@ async def _carry_out(house: House, job: Job, rules: InboxRules, place: GuardedFo
         if place is None:
             result = await source.call(folders.delete_original, root, ref, mark)
         else:
-            result = await source.call_with(place, folders.move_original, root, ref, place.root, move["target"], mark)
+            result = await source.call_with(
+                place, folders.move_original, root, ref, place.root, move["target"], mark, is_first_try=is_first_try
+            )
         if result == "taken":
             if place is not None and plan["report"]:
                 await place.call(folders.remove_own, plan["report_target"], plan["report"].encode())

@@ -125,6 +125,11 @@ class Watcher:
         return self._guard.mode
 
     @property
+    def not_entered(self) -> list[str]:
+        """The folders inside that are not looked into, as results or originals are put there."""
+        return sorted(self._guard.targets)
+
+    @property
     def last_alive_s(self) -> float:
         """When the watcher last turned, on its clock: proof of life, of one that waits for a hung inbox too."""
         return max(self._turned_s, self._threads.last_alive_s)

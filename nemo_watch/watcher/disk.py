@@ -237,6 +237,16 @@ def _in_target(root: str, folder: str, known: dict[str, bool]) -> bool:
     return known[folder]
 
 
+def target_over(root: str, rel: str) -> str:
+    """Name the folder below the inbox that is marked as one that is written to and holds this file, "" if none does.
+
+    Raises: OSError. Repeat: safe.
+    """
+    parts = rel.split("/")[:-1]
+    chain = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((folder for folder in chain if marker.is_target(below(root, folder))), "")
+
+
 def _list_one(path: str, before: Listing | None = None) -> tuple[Listing, list[str], bool]:
     """List the files of one folder and its inner ones, and tell whether there is a marker in it.
 

@@ -84,7 +84,7 @@ class Guard:
         self._light_rescans = 0
         self._quiet_polls = 0
         self._outline: dict[str, disk.Outline] = {}
-        self._targets: set[str] = set()
+        self.targets: frozenset[str] = frozenset()
         self._tree: dict[str, disk.Listing] = {}
         self._now = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -180,9 +180,10 @@ class Guard:
         if found.unread:
             log.warning("inbox.unreadable_folders", path=self._root, folders=found.unread[:10])
         for folder in found.targets:
-            if folder not in self._targets:
+            if folder not in self.targets:
                 log.warning("inbox.target_inside", path=disk.below(self._root, folder), then=NOT_ENTERED)
-        self._targets.update(found.targets)
+        # What was not listed, as nothing changed in it or as it could not be, is what it was.
+        self.targets = frozenset(found.targets) | self.targets & {*found.same, *found.unread}
         self._remember(found)
         steps = self._intake.scan_in_steps(
             found.tree,

@@ -20,7 +20,8 @@ from nemo_watch.watcher import disk, inspecting
 class Rehearsal:
     """How it ended: every file that was listed, the drops in their order, and why the others are none.
 
-    `known` are files that the ledger knows as they are now, `unread` folders that could not be listed, `expected` the
+    `known` are files that the ledger knows as they are now, `unread` folders that could not be listed, `targets` those
+    that are not looked into as they are marked as ones that are written to, `expected` the
     files that are drops by their names, of all that was looked at. `after_s` is how long after its first look a daemon
     would take each drop. `busy` are files that somebody has open for writing, `unsure` those whose end was not read, as
     only the daemon takes the time for that.
@@ -32,6 +33,7 @@ class Rehearsal:
     known: dict[str, FileStamp] = field(default_factory=dict)
     waits: dict[str, Waiting] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
     expected: frozenset[str] = frozenset()
@@ -101,7 +103,7 @@ class _Play:
             # Inode numbers may be others after a reboot: the file is known by its name, size and time.
             intake.known(rel, replace(stamp, inode=ANY_INODE))
         found = self._scan()
-        self._identity, result.unread = found.identity, found.unread
+        self._identity, result.unread, result.targets = found.identity, found.unread, sorted(found.targets)
         for folder, listing in sorted(found.tree.items()):
             for name, (_kind, stamp) in sorted(listing.items()):
                 rel = f"{folder}/{name}" if folder else name

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nemo_watch.cli.credits import ask_credits
 from nemo_watch.cli.levers import pause, pull, resume
 from nemo_watch.cli.places import load_config
 from nemo_watch.cli.retrying import cancel, retry
@@ -28,6 +33,7 @@ from tests.pulling import (
     messages,
     pulled,
     records,
+    tell,
 )
 
 
@@ -155,7 +161,7 @@ async def test_a_twin_takes_over_the_work_of_a_job_that_is_cancelled(
         await eventually(both, "both entered")
         await pulled(place, cancel, "one.mp4")
         await pulled(place, resume)
-        await eventually(lambda: "two.mp4" in place.files("archive"), "the other one is delivered")
+        await eventually(lambda: place.files("archive") == ["two.mp4", "two.txt"], "the other one is delivered")
         assert place.files("inbox") == ["one.mp4", "one.txt"]
     with place.records() as seen:
         assert len(seen.turns()) == 1
@@ -191,3 +197,73 @@ async def test_killed_between_lever_and_effect_nothing_is_half(
         assert messages(place) == [CUT]
         assert len(await jobs(place)) == 1
         assert place.files("inbox") == place.files("rejects") == []
+
+
+async def test_a_reject_put_back_by_hand_goes_on_and_pays_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, Fault("render", "fail_render", times=2)) as place:
+        drop(place, tmp_path_factory)
+        await place.work_off()
+        for name in place.files("rejects"):
+            shutil.move(place.root / "rejects" / name, place.root / "inbox" / name)
+        assert (await place.work_off()).delivered == 1
+        assert messages(place) == [CUT]
+        assert place.files("inbox") == place.files("rejects") == []
+
+
+@both_ways
+async def test_credits_tell_the_balance_whose_it_is_and_where_to_get_more(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, running: bool
+) -> None:
+    with at_backend(tmp_path, extra="[budget]\ncredits_per_day = 500", credits=120) as place:
+        drop(place, tmp_path_factory)
+        await place.work_off()
+        async with daemon_if(place, running=running):
+            told = await pulled(place, ask_credits)
+            text = await tell(place, "credits")
+        assert (told["available"], told["frozen"], told["total"], told["source"]) == (70, 0, 70, "anonymous")
+        assert told["budget"] == {"limit": 500, "used_today": 50}
+        assert "/register?bind=anon_" in told["link"]
+        assert "70 credits available: about 1 clips" in text
+        assert told["link"] in text
+        assert "50 of 500 credits used today" in text
+
+
+def test_killed_right_after_the_answer_the_lever_has_its_effect_once(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, LOST) as place:
+        drop(place, tmp_path_factory)
+        asyncio.run(place.work_off())
+        with place.process() as first:
+            first.wait_for(lambda: first.said("daemon.ready"), "ready")
+            told = place.run("retry", "talk.mp4", "--from", "edit", "--json")
+            first.child.kill()
+        assert told.returncode == 0, told.stderr
+        outcome = asyncio.run(place.work_off())
+        assert place.files("inbox") == []
+        # Where the kill came right before the message went out, nobody can tell, and nothing is sent.
+        assert (outcome.delivered, outcome.rejected) == ((1, 0) if messages(place) else (0, 1))
+        assert messages(place) in ([CUT], [])
+        assert len(place.files("rejects")) in (0, 3)
+        assert len(place.files("archive")) + len(place.files("rejects")) in (2, 3)
+
+
+def test_a_daemon_that_does_not_answer_obeys_no_lever_later(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, LOST) as place:
+        drop(place, tmp_path_factory)
+        asyncio.run(place.work_off())
+        with place.process() as daemon:
+            daemon.wait_for(lambda: daemon.said("daemon.ready"), "ready")
+            daemon.child.send_signal(signal.SIGSTOP)
+            told = place.run("retry", "talk.mp4", "--from", "edit")
+            daemon.child.send_signal(signal.SIGCONT)
+            assert told.returncode == 1
+            assert "gave no answer" in told.stderr
+            assert json.loads(place.run("pause", "--json").stdout)["changed"] is True, "it answers again"
+            assert daemon.stop() == 0
+        assert place.files("rejects") == ["talk.mp4", "talk.mp4.error.toml", "talk.txt"]
+        assert messages(place) == []

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,35 @@ def test_of_two_originals_planned_at_once_one_is_planned_again(places: Places, t
         assert names(places.inbox) == ["talk.mp4"]
         assert move(places, refs[1], root) == "moved"
         assert names(root) == ["Talk.mp4", "talk-2.mp4"]
+
+
+def test_what_others_have_chosen_and_what_lies_there_already_keep_their_names(places: Places) -> None:
+    for name in ("x.mp4", "x.txt", "logo.png"):
+        drop(places, name)
+    rels = ["x.mp4", "x.txt", "logo.png"]
+
+    def planned(**known: Any) -> list[str]:
+        return [os.path.basename(plan.target) for plan in folders.plan_moves(places, places.archive, rels, **known)]
+
+    others = [os.path.join(places.archive, name) for name in ("X.mp4", "logo.png")]
+    assert planned(planned=others) == ["x-2.mp4", "x-2.txt", "logo-2.png"]
+    assert planned(planned=[os.path.join(places.rejects, "x.mp4")]) == rels
+    moved = os.path.join(places.archive, "x.mp4")
+    Path(moved).touch()
+    Path(places.archive, "x.txt").touch()
+    assert planned(kept={"x.mp4": moved}) == ["x.mp4", "x-2.txt", "logo.png"]
+
+
+def test_equal_content_under_the_planned_name_is_no_copy_of_ours_at_the_first_try(places: Places) -> None:
+    ref = drop(places, "x.mp4")
+    target = os.path.join(places.archive, "x.mp4")
+    Path(target).write_bytes(b"clip")
+    assert folders.move_original(places.inbox, ref, places.archive, target, "job", is_first_try=True) == "taken"
+    assert names(places.inbox) == ["x.mp4"]
+    assert not folders.has_moved(places.inbox, ref, target)
+    os.unlink(target)
+    assert folders.move_original(places.inbox, ref, places.archive, target, "job", is_first_try=True) == "moved"
+    assert folders.has_moved(places.inbox, ref, target)
 
 
 def test_many_at_the_very_same_time_get_names_of_their_own(places: Places, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nemo_watch.errors import FolderError
-from nemo_watch.folders import presence
+from nemo_watch.folders import presence as presences
 from nemo_watch.folders.marker import MARKER_NAME, Owner, Role
 from nemo_watch.folders.presence import Presence
 from nemo_watch.model import Json
@@ -307,7 +307,7 @@ def test_an_old_marker_that_cannot_be_completed_is_good_as_it_is(
     ((key, fact),) = notebook.facts.items()
     assert (fact["is_marked"], fact["folder_id"]) == (True, "")
     (inbox / f"{MARKER_NAME}-ledger-one.tmp").rmdir()
-    monkeypatch.setattr(presence, "COMPLETE_AGAIN_S", 0.0)
+    monkeypatch.setattr(presences, "COMPLETE_AGAIN_S", 0.0)
     assert guard(inbox, notebook, role).refusal() == ""
     assert tomllib.loads((inbox / MARKER_NAME).read_text())["folder_id"] == notebook.facts[key]["folder_id"] != ""
 

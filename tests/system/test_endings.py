@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,6 +182,59 @@ async def test_an_asset_replaced_before_anything_is_paid_is_taken_as_it_is_now(
         assert first is not None
         assert first.state == "cancelled"
     assert charges(place) == 1
+
+
+# ---------------------------------------------------------------- two inboxes, one archive
+
+
+async def test_the_same_clip_of_two_inboxes_lies_twice_in_their_one_archive(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = tmp_path / "place" / "b" / "inbox"
+    second.mkdir(parents=True)
+    archive = tmp_path / "place" / "archive"
+    place = Place(tmp_path / "place", inbox_extra=f"[[inbox]]\nname='b'\npath='{second}'\narchive='{archive}'\n")
+    both, planned = asyncio.Event(), []
+    carry_out = ending._carry_out
+
+    async def after_both_have_planned(*args: Any, **kwargs: Any) -> bool:
+        planned.append(args)
+        if len(planned) == 2:
+            both.set()
+        await both.wait()
+        return await carry_out(*args, **kwargs)
+
+    monkeypatch.setattr(ending, "_carry_out", after_both_have_planned)
+    async with place.daemon() as daemon:
+        for folder, words in ((place.root / "inbox", "cut the pauses"), (second, "make it vertical")):
+            (folder / "x.txt").write_text(words)
+            (folder / "x.mp4").write_bytes(source.read_bytes())
+
+        async def ended() -> bool:
+            return len(await daemon.ledger.jobs(("delivered",))) == 2
+
+        await eventually(ended, "both are delivered")
+    assert place.files("archive") == ["x-2.mp4", "x-2.txt", "x.mp4", "x.txt"]
+
+
+async def test_what_was_moved_keeps_its_name_when_the_rest_is_planned_again(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "place")
+    carry_out = ending._carry_out
+
+    async def after_a_name_was_taken(*args: Any, **kwargs: Any) -> bool:
+        (place.root / "archive" / "talk.txt").touch()
+        return await carry_out(*args, **kwargs)
+
+    monkeypatch.setattr(ending, "_carry_out", after_a_name_was_taken)
+    async with place.daemon() as daemon:
+        place.drop("talk.mp4", source, "cut the pauses")
+        (job,) = await eventually(lambda: daemon.ledger.jobs(("delivered",)), "it is delivered")
+        step = await daemon.ledger.step(job.job_id, "archive")
+    assert place.files("archive") == ["talk-2.txt", "talk.mp4", "talk.txt"]
+    assert step is not None
+    assert [os.path.basename(move["target"]) for move in step.data["moves"]] == ["talk.mp4", "talk-2.txt"]
 
 
 # ---------------------------------------------------------------- dropped again while it ends

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -102,19 +101,6 @@ async def test_what_is_paid_goes_on_without_its_file_and_is_not_paid_again(
         assert messages(place) == [CUT]
 
 
-async def test_a_reject_put_back_by_hand_goes_on_and_pays_nothing(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with at_backend(tmp_path, Fault("render", "fail_render", times=2)) as place:
-        drop(place, tmp_path_factory)
-        await place.work_off()
-        for name in place.files("rejects"):
-            shutil.move(place.root / "rejects" / name, place.root / "inbox" / name)
-        assert (await place.work_off()).delivered == 1
-        assert messages(place) == [CUT]
-        assert place.files("inbox") == place.files("rejects") == []
-
-
 @both_ways
 async def test_paused_work_is_cancelled_and_its_file_left_alone_until_it_is_retried(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, running: bool
@@ -148,15 +134,14 @@ async def test_paused_work_is_cancelled_and_its_file_left_alone_until_it_is_retr
     assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
 
 
-@both_ways
 async def test_a_job_is_shown_whole_and_its_link_is_kept_nowhere(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, running: bool
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with at_backend(tmp_path) as place:
         drop(place, tmp_path_factory)
         await place.work_off()
         (job,) = await jobs(place)
-        async with daemon_if(place, running=running):
+        async with place.daemon():
             told = await look_up(load_config(str(place.config_path)), job.job_id[:8])
             text = await tell(place, "show", str(place.root / "outbox" / "talk.mp4"), "--link")
         assert (told["job"], told["state"], told["paid"], told["failure"]) == (job.job_id, "delivered", "yes", None)
@@ -185,24 +170,6 @@ async def test_a_job_is_shown_whole_and_its_link_is_kept_nowhere(
             if path.is_file() and "sandbox" not in path.parts:
                 assert secret not in path.read_bytes(), path
         assert given not in text.encode() + json.dumps(told).encode()
-
-
-@both_ways
-async def test_credits_tell_the_balance_whose_it_is_and_where_to_get_more(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, running: bool
-) -> None:
-    with at_backend(tmp_path, extra="[budget]\ncredits_per_day = 500", credits=120) as place:
-        drop(place, tmp_path_factory)
-        await place.work_off()
-        async with daemon_if(place, running=running):
-            told = await pulled(place, ask_credits)
-            text = await tell(place, "credits")
-        assert (told["available"], told["frozen"], told["total"], told["source"]) == (70, 0, 70, "anonymous")
-        assert told["budget"] == {"limit": 500, "used_today": 50}
-        assert "/register?bind=anon_" in told["link"]
-        assert "70 credits available: about 1 clips" in text
-        assert told["link"] in text
-        assert "50 of 500 credits used today" in text
 
 
 @both_ways

@@ -394,3 +394,48 @@ async def test_why_of_a_hidden_file_and_of_one_behind_a_link(
         assert (await why(place, name))["state"] == "ignored", name
     assert (await why(place, str(tmp_path / "shortcut" / ".hidden.mp4")))["state"] == "ignored"
     assert (await why(place, str(inbox / "elsewhere" / "far.mp4"), found=False))["state"] == "link"
+
+
+async def test_a_folder_that_is_never_entered_is_said_so_everywhere(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place", inbox_extra='instruction = "cut the pauses"\nrescan = "1s"')
+    again = place.root / "inbox" / "again"
+    told = "it lies in again, and a nemo-watch puts results or originals there"
+
+    async def said_everywhere() -> None:
+        assert told in (await why(place, "inbox/again/x.mp4"))["why"]
+        config = load_config(str(place.config_path))
+        (whole,) = as_table(config, await make_plan(config, None))["inboxes"]
+        assert (whole["not_entered"], whole["files"]) == (["again"], [])
+        (one,) = (await make_plan(config, str(again / "x.mp4")))[0].fates
+        assert one.action == "ignored"
+        assert told in one.why
+
+    async with place.daemon() as daemon:
+        watcher = daemon.watchers["videos"]
+        marker = place.root / "rejects" / ".nemo-watch"
+        await eventually(lambda: marker.exists() and watcher.is_listed, "rejects is marked")
+        shutil.copy(clip(tmp_path_factory, "mute.mp4"), place.root / "rejects" / "x.mp4")
+        os.rename(place.root / "rejects", again)
+        await said_everywhere()
+        await watcher.rescan()
+        await said_everywhere()
+        assert watcher.not_entered == ["again"]
+
+        async def status() -> str:
+            return (await asyncio.to_thread(place.run, "status")).stdout
+
+        async def is_shown() -> bool:
+            return "the folder again is left out" in await status()
+
+        await eventually(is_shown, "status says it")
+        await watcher.rescan()
+        assert watcher.not_entered == ["again"], "though nothing in it changed since"
+        assert not await daemon.ledger.jobs()
+        (again / ".nemo-watch").unlink()
+        await eventually(daemon.ledger.jobs, "without the marker it is a folder like any other")
+        assert watcher.not_entered == []
+    (again / ".nemo-watch").write_text('ledger = "x"\nrole = "target"\n')
+    (again / "x.mp4").touch()
+    await said_everywhere()
