@@ -160,6 +160,8 @@ class _Play:
             return disk.scan(self._root, "", enters)
         if stat.S_ISDIR(os.lstat(disk.below(self._root, about)).st_mode):
             found = disk.scan(self._root, about, enters)
+            inside = disk.target_over(self._root, f"{about}/")
+            found.targets = [inside] if inside else found.targets
         else:
             found = disk.Scan(disk.identity_of(self._root))
         for folder in ancestors(split_rel(about)[0]):

@@ -408,6 +408,7 @@ async def test_a_folder_that_is_never_entered_is_said_so_everywhere(
         config = load_config(str(place.config_path))
         (whole,) = as_table(config, await make_plan(config, None))["inboxes"]
         assert (whole["not_entered"], whole["files"]) == (["again"], [])
+        assert (await make_plan(config, str(again)))[0].not_entered == ["again"]
         (one,) = (await make_plan(config, str(again / "x.mp4")))[0].fates
         assert one.action == "ignored"
         assert told in one.why
