@@ -86,7 +86,7 @@ class LedgerLife(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ drops
 
-    @rule(edit=st.integers(0, 2), duplicates=st.sampled_from(("reuse", "process", "reject")))
+    @rule(edit=st.integers(0, 1), duplicates=st.sampled_from(("reuse", "process", "reject")))
     def drop(self, edit: int, duplicates: str) -> None:
         """A clip comes, known or not (product.md 4.2)."""
         job = make_job(edit)
@@ -142,6 +142,12 @@ class LedgerLife(RuleBasedStateMachine):
                 return
         self._end(job, "delivered")
 
+    @rule(fates=st.lists(Fate, min_size=2, max_size=4))
+    def work_on(self, fates: list[str]) -> None:
+        """Workers are busier than people."""
+        for fate in fates:
+            self.work(fate, newest=False)
+
     def _pay(self, job: Job, name: str, fate: str) -> None:
         known = self.known[job.job_id]
         self.do(self.ledger.intend(job.job_id, name, str(self.token), {"before": {}}))
@@ -162,7 +168,8 @@ class LedgerLife(RuleBasedStateMachine):
 
     def _look(self, job: Job, name: str, fate: str) -> None:
         """The fence is up: whoever comes later looks, and never sends."""
-        if self.known[job.job_id].sent[name]:
+        is_hidden = fate in ("refused", "killed before it was sent")
+        if self.known[job.job_id].sent[name] and not is_hidden:
             self.do(self.ledger.done(job.job_id, name, str(self.token), {"changed": True}))
         elif fate == "lost":
             self._wait(job)
