@@ -13,9 +13,6 @@ from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import quote
 
-import alembic.command
-import alembic.config
-import alembic.util
 import sqlalchemy as sa
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection, Engine
@@ -28,6 +25,8 @@ BUSY_S = 30.0
 """How long one process waits for another's transaction before it says that the ledger is locked."""
 MOUNTINFO = "/proc/self/mountinfo"
 VERSIONS = "alembic_version"
+NEWEST = "0003"
+"""The last revision in `nemo_watch/migrations/versions`."""
 """The table that every ledger has from its first commit on."""
 _KEEP_IT = (
     "Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
@@ -158,6 +157,16 @@ def refuse_damaged(connection: Connection, path: str) -> None:
 
 def upgrade(connection: Connection) -> None:
     """Bring the schema up to date. Raises: LedgerError if it is newer than this program. Repeat: safe."""
+    with connection.begin():
+        if sa.inspect(connection).has_table(VERSIONS):
+            known = connection.execute(sa.text(f"SELECT version_num FROM {VERSIONS}")).scalar()  # noqa: S608 - ours
+            if known == NEWEST:
+                return
+    # Loaded only where there is something to do: it is half of what a command needs to start.
+    import alembic.command
+    import alembic.config
+    import alembic.util
+
     config = alembic.config.Config()
     config.set_main_option("script_location", "nemo_watch:migrations")
     config.attributes["connection"] = connection

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import alembic.config
 import pytest
+from alembic.script import ScriptDirectory
 
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger import Ledger, database
@@ -265,3 +267,9 @@ def test_a_ledger_on_a_network_file_system_is_refused(tmp_path: Path, fs_type: s
         database.refuse_place(path, mountinfo)
     assert "disk of this machine" in caught.value.hint
     database.refuse_place("/var/lib/nemo-watch/ledger.db", mountinfo)
+
+
+def test_the_newest_schema_is_the_last_revision() -> None:
+    scripts = alembic.config.Config()
+    scripts.set_main_option("script_location", "nemo_watch:migrations")
+    assert ScriptDirectory.from_config(scripts).get_current_head() == database.NEWEST
