@@ -20,6 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from benchmarks.chaos_world import EDITS, Backend, Plan
 from benchmarks.gauges import Child, child
@@ -159,9 +160,9 @@ def run(root: Path, backend: Backend, clips: list[Path], plan: Plan) -> tuple[Fo
     chance = random.Random(plan.seed)  # noqa: S311 - a script, not a secret
     hit: Counter[str] = Counter()
     began_s = time.monotonic()
-    os.environ.update(NEMO_TOKEN=backend.token, HOME=str(root / "home"))
+    own = {"NEMO_TOKEN": backend.token, "HOME": str(root / "home")}
     argv = (sys.executable, "-u", "-m", "benchmarks.chaos_daemon", folders.config, root / "daemon.log", str(plan.clock))
-    with child(*argv) as parent:
+    with mock.patch.dict(os.environ, own), child(*argv) as parent:
         # The first start on a full inbox asks a person before anything is paid: it is passed with a few clips.
         parent.ask("start", "pid")
         folders.drop(clips, min(plan.jobs, 4))

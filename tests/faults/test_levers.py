@@ -214,8 +214,9 @@ async def test_a_reject_put_back_by_hand_goes_on_and_pays_nothing(
 
 @both_ways
 async def test_credits_tell_the_balance_whose_it_is_and_where_to_get_more(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, running: bool
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, running: bool
 ) -> None:
+    monkeypatch.delenv("NEMO_TOKEN", raising=False)
     with at_backend(tmp_path, extra="[budget]\ncredits_per_day = 500", credits=120) as place:
         drop(place, tmp_path_factory)
         await place.work_off()
