@@ -24,11 +24,11 @@ from nemo_watch.watcher.handing import Handing
 from nemo_watch.watcher.native import HintKind
 from nemo_watch.watcher.threads import PULSE_S, InboxThreads
 
-JUDGED_AT_ONCE = 2000
+JUDGED_AT_ONCE = 500
 LOOKS_AT_ONCE = 200
 INSPECTIONS_AT_ONCE = 16
 ENDINGS_AT_ONCE = 2
-ASKED_AT_ONCE = 200
+ASKED_AT_ONCE = 40
 """With so many questions not answered yet nothing more is judged: a full inbox must not pile them up in memory. Folders
 that rest between two listings, and files that are read to their ends, hold nobody up."""
 LISTING_REST = 5.0

@@ -28,7 +28,7 @@ Listing = dict[str, tuple[FileKind, FileStamp]]
 Signature = tuple[int, int, int, int]
 """Device, inode, mtime and ctime of a folder: they change when a name in it comes or goes."""
 
-PART = 2000
+PART = 500
 GONE = (FileNotFoundError, NotADirectoryError)
 TYPE_BITS = 0o170000
 KINDS: dict[int, FileKind] = {stat.S_IFREG: "file", stat.S_IFLNK: "symlink"}
