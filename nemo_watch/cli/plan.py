@@ -21,7 +21,7 @@ from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.fates import Action, Fate, Oracle
 from nemo_watch.cli.jobwords import clock
 from nemo_watch.cli.pictures import plain, safe
-from nemo_watch.cli.places import hung_inboxes, load_config, locate, named_inboxes
+from nemo_watch.cli.places import hung_folders, load_config, locate, named_inboxes
 from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.errors import FolderError
 from nemo_watch.intake.names import is_within
@@ -72,11 +72,11 @@ async def make_plan(config: Config, what: str | None) -> list[InboxPlan]:
     inboxes, under = _wanted(config, what)
     in_use = is_running(config.state.path)
     async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
-        hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
+        hung = await hung_folders(config, ledger if in_use else None)
         plans = []
         for inbox in inboxes:
-            if inbox.name in hung:
-                plans.append(InboxPlan(inbox, problem=hung[inbox.name]))
+            if inbox.path in hung:
+                plans.append(InboxPlan(inbox, problem=hung[inbox.path]))
             else:
                 plans.append(await _plan_inbox(config, inbox, under, ledger, running=in_use))
         return plans

@@ -23,9 +23,11 @@ from nemo_watch.cli.fates import Fate, Oracle, is_left_behind
 from nemo_watch.cli.jobwords import clock, job_words
 from nemo_watch.cli.levers import ask
 from nemo_watch.cli.pictures import safe
-from nemo_watch.cli.places import ROLES, Spot, folder_of, hung_inboxes, lexical, load_config, locate, named_inboxes
+from nemo_watch.cli.places import ROLES, Spot, folder_of, hung_folders, lexical, load_config, locate, named_inboxes
 from nemo_watch.cli.plan import fate_words
 from nemo_watch.config import Config, Inbox
+from nemo_watch.folderthreads import NoAnswerError, answer_within
+from nemo_watch.guarded import START_WAIT_S
 from nemo_watch.intake import NameRules
 from nemo_watch.intake.names import name_key, sidecar_keys, split_name, split_rel
 from nemo_watch.ledger import Ledger
@@ -118,18 +120,23 @@ async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
         return None, Said("no_name", "this names no file; write it behind the word: nemo-watch why FILE", found=False)
     in_use = is_running(config.state.path)
     async with reading(os.path.join(config.state.path, LEDGER_NAME), in_use=in_use) as ledger:
-        hung = await hung_inboxes(ledger) if in_use and ledger is not None else {}
-        spot = lexical(config, file)
-        if spot is not None and spot.role == "inbox" and spot.inbox.name in hung:
-            return spot, await _of_hung(spot, ledger, hung[spot.inbox.name])
+        hung = await hung_folders(config, ledger if in_use else None)
         asked = _Asked(config, ledger, in_use=in_use)
-        spot = await asked.find(file, frozenset(hung))
+        spot = lexical(config, file)
+        if spot is None or folder_of(spot.inbox, spot.role) not in hung:
+            try:
+                spot = await asked.find(file, frozenset(hung))
+            except NoAnswerError:
+                return None, Said("hung", "the folder it lies in does not answer", found=False)
         if spot is None:
             there = os.path.lexists(file)
             if os.path.isdir(file):
                 return None, _of_folder("a folder outside of the inboxes")
             what = "it lies in none of the folders" if there else "there is no such file, and no job knows its name"
             return None, Said("outside", f"{what}; the inboxes are {named_inboxes(config)}", found=False)
+        state = hung.get(folder_of(spot.inbox, spot.role))
+        if state is not None:
+            return spot, await _of_hung(spot, ledger, state, running=in_use)
         return spot, await (asked.in_inbox(spot) if spot.role == "inbox" else asked.in_target(spot))
 
 
@@ -138,11 +145,13 @@ def _of_folder(which: str) -> Said:
     return Said("folder", sentence, found=False)
 
 
-async def _of_hung(spot: Spot, ledger: Ledger | None, state: str) -> Said:
-    job = await last_job_at(ledger, spot.inbox.name, spot.rel) if ledger is not None else None
+async def _of_hung(spot: Spot, ledger: Ledger | None, state: str, *, running: bool) -> Said:
+    which = "inbox" if spot.role == "inbox" else f"{spot.role} of the inbox"
+    said = f'its {which} "{spot.inbox.name}" is {state}'
+    job = await last_job_at(ledger, spot.inbox.name, spot.rel) if ledger is not None and spot.role == "inbox" else None
     if job is not None:
-        return replace(_of_job(job, [], running=True), note=f'its inbox "{spot.inbox.name}" is {state}')
-    return Said("hung", f'its inbox "{spot.inbox.name}" is {state}; it goes on when the folder answers again')
+        return replace(_of_job(job, [], running=running), note=said)
+    return Said("hung", f"{said}; it goes on when the folder answers again")
 
 
 def _of_job(job: Job, results: list[str], *, running: bool) -> Said:
@@ -168,8 +177,11 @@ class _Asked:
         self._in_use = in_use
 
     async def find(self, file: str, hung: frozenset[str]) -> Spot | None:
-        """Find what is meant: a path, of what lay there once too, else a name below one of the folders or in a job."""
-        is_there = os.path.lexists(file)
+        """Find what is meant: a path, of what lay there once too, else a name below one of the folders or in a job.
+
+        Raises: NoAnswerError if the folder it lies in hangs.
+        """
+        is_there = answer_within(START_WAIT_S, os.path.lexists, file)
         spot = locate(self._config, file)
         if os.path.isabs(file) or (spot is not None and (is_there or await self._knows(spot))):
             return spot
@@ -178,7 +190,7 @@ class _Asked:
             return spot
         for role in ROLES:
             for inbox in self._config.inboxes:
-                if inbox.name not in hung and os.path.lexists(os.path.join(folder_of(inbox, role), rel)):
+                if folder_of(inbox, role) not in hung and os.path.lexists(os.path.join(folder_of(inbox, role), rel)):
                     return locate(self._config, os.path.join(folder_of(inbox, role), rel))
         for inbox in self._config.inboxes if self._ledger is not None else ():
             if self._ledger is not None and await last_job_at(self._ledger, inbox.name, rel) is not None:

@@ -88,7 +88,8 @@ def errors_named(path: str) -> Iterator[None]:
         if isinstance(origin, sqlite3.OperationalError) and "locked" in text:
             raise LedgerError(
                 f"The ledger {path} is locked by another program.",
-                hint="End what holds it open (a copy or a database tool), then try again.",
+                hint="Look with nemo-watch status whether the daemon hangs, or end what else holds the ledger open (a "
+                "copy or a database tool); then try again.",
             ) from error
         if "malformed" in text or "not a database" in text:
             raise LedgerError(f"The ledger {path} is damaged: {text}.", hint=_KEEP_IT) from error

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import shutil
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from nemo_watch.errors import MediaError, OperatorError
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Json
 from nemo_watch.sandbox.faults import Fault
+from nemo_watch.statefolder import LEDGER_NAME
 from tests.media_fixtures import clip
-from tests.program import Place, eventually
+from tests.program import Place, Running, eventually, until
 from tests.pulling import (
     CUT,
     LOST,
@@ -251,6 +255,24 @@ def test_killed_right_after_the_answer_the_lever_has_its_effect_once(
         assert len(place.files("archive")) + len(place.files("rejects")) in (2, 3)
 
 
+def stop_outside_a_write(place: Place, daemon: Running) -> None:
+    """Stop a daemon where it stands, but not while it holds the ledger's lock: then the command is told of that."""
+
+    def stands() -> bool:
+        daemon.child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, daemon.child.pid, os.WSTOPPED)
+        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                daemon.child.send_signal(signal.SIGCONT)
+                return False
+        return True
+
+    path = place.root / "state" / LEDGER_NAME
+    until(stands, "it does not write at this moment")
+
+
 def test_a_daemon_that_does_not_answer_obeys_no_lever_later(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -259,7 +281,7 @@ def test_a_daemon_that_does_not_answer_obeys_no_lever_later(
         asyncio.run(place.work_off())
         with place.process() as daemon:
             daemon.wait_for(lambda: daemon.said("daemon.ready"), "ready")
-            daemon.child.send_signal(signal.SIGSTOP)
+            stop_outside_a_write(place, daemon)
             told = place.run("retry", "talk.mp4", "--from", "edit")
             daemon.child.send_signal(signal.SIGCONT)
             assert told.returncode == 1
