@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import structlog
@@ -46,7 +46,9 @@ from nemo_watch.watcher import Watcher
 FOLLOW_S = 10.0
 """How often it is looked whether jobs that are held lost their files, if anything changed in their inbox."""
 ONCE_TRIES = 3
-"""With --once a job that failed so often in a row is left for the next run."""
+"""With --once a job that failed so often in a row is left for the next run,"""
+ONCE_WAIT = timedelta(minutes=2)
+"""and so is one whose next try is further away than this."""
 
 log = structlog.get_logger("nemo_watch.daemon")
 
@@ -332,7 +334,8 @@ def _goes_on(job: Job) -> bool:
     if job.state == "held":
         return False
     if job.reason == "retry":
-        return job.attempts < ONCE_TRIES
+        is_soon = job.next_try_at is None or job.next_try_at - datetime.now(UTC) <= ONCE_WAIT
+        return job.attempts < ONCE_TRIES and is_soon
     return job.reason in ("render", "looking", "reuse", "asked")
 
 

@@ -14,6 +14,8 @@ from nemo_watch.model import Failure
 Paid = Literal["no", "yes", "unknown"]
 
 RATE_LIMIT_S = 30.0
+LONGEST_RATE_LIMIT_S = 86400.0
+"""However long a Retry-After is: after a day it is tried, which costs nothing."""
 BUSY_S = 30.0
 FIRST_BACKOFF_S = 5.0
 LONGEST_BACKOFF_S = 900.0
@@ -174,7 +176,7 @@ def _after_cloud(error: CloudError, at: Situation, said: str) -> Verdict:
         case "429" if error.status == 0:  # held back here, by the gate of the account
             return Again(error.retry_after_s or 0.0, error.message, counts=False)
         case "429":
-            wished_s = error.retry_after_s if error.retry_after_s is not None else RATE_LIMIT_S
+            wished_s = min(LONGEST_RATE_LIMIT_S, RATE_LIMIT_S if error.retry_after_s is None else error.retry_after_s)
             return Again(wished_s if at.attempts == 0 else max(wished_s, backoff_s(at.attempts, at.chance)), said)
         case "409" if at.failing_s < at.give_up_after_s:
             return Again(BUSY_S, "The session is still busy with a turn; it is looked at again.")

@@ -52,7 +52,7 @@ class Gate:
         wait_s = error.retry_after_s
         if wait_s is None:
             wait_s = min(policy.RATE_LIMIT_S * 2.0 ** (self._in_a_row - 1), policy.LONGEST_BACKOFF_S)
-        self._opens_s = max(self._opens_s, self._clock() + wait_s)
+        self._opens_s = max(self._opens_s, self._clock() + min(wait_s, policy.LONGEST_RATE_LIMIT_S))
 
     def passed(self, went_s: float) -> None:
         """Take note of an answer that was no rate limit."""

@@ -144,20 +144,21 @@ def first_words(body: bytes) -> str:
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date; None if there is none that can be read.
+    """Read a Retry-After header, seconds or an HTTP date, at most a token's life; None if none can be read.
 
     Units: seconds. Source: RFC 9110 10.2.3.
     """
     if value is None:
         return None
     text = value.strip()
+    longest_s = TOKEN_LIFE.total_seconds()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return min(longest_s, float(text[:9]))
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, (_aware(moment) - now).total_seconds())
+    return min(longest_s, max(0.0, (_aware(moment) - now).total_seconds()))
 
 
 # ---------------------------------------------------------------- readers

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from nemo_watch.sandbox.faults import Fault, Faults
 from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
 from tests.media_fixtures import clip
-from tests.program import IMPATIENT, QUICK, Place, eventually
+from tests.program import IMPATIENT, QUICK, Place, eventually, run_without_privilege
 
 ASK = 'add the title "One"'
 REQUESTS = {
@@ -318,6 +320,46 @@ async def test_row(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, row
         await eventually(as_they_should, f"{row.name}: the others")
         if row.stops_all:
             assert made(tmp_path) == calls, "nothing goes out for the others"
+
+
+FILES = {
+    "empty.mp4": ("empty_file", "Copy the file again"),
+    "letter.mp4": ("not_media", "drop the real one"),
+    "link.mp4": ("symlink", "Drop the file itself"),
+    "locked.mp4": ("unreadable", "the right to read it"),
+}
+
+
+async def test_files_that_can_never_be_edited_are_rejected_and_nothing_is_asked_for(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    source = clip(tmp_path_factory, "mute.mp4")
+    async with against(tmp_path) as (place, daemon):
+        secret = tmp_path / "secret.mp4"
+        secret.write_bytes(version(source, 0))
+        place.drop("locked.mp4", version(source, 9), ASK)
+        (place.root / "inbox" / "locked.mp4").chmod(0)
+        if os.access(place.root / "inbox" / "locked.mp4", os.R_OK):
+            # Root passes every file mode: this very test again, without that privilege.
+            await asyncio.to_thread(run_without_privilege, request.node.nodeid)
+            return
+        (place.root / "inbox" / "link.txt").write_text(ASK)
+        (place.root / "inbox" / "link.mp4").symlink_to(secret)
+        place.drop("empty.mp4", b"", ASK)
+        place.drop("letter.mp4", b"Dear editor, please find the video attached.", ASK)
+        place.drop("other.mp4", version(source, 1), ASK)
+        await eventually(lambda: {*FILES} <= {*place.files("rejects")}, "rejected, all of them")
+        await eventually(lambda: "other.mp4" in place.files("archive"), "the other goes on")
+        for name, (code, action) in FILES.items():
+            report = place.report(f"{name}.error.toml", "rejects")
+            assert (report["code"], report["paid"], report["name"]) == (code, "no", name_of(code))
+            assert action in report["action"]
+            assert report["message"]
+        assert os.readlink(place.root / "rejects" / "link.mp4") == str(secret)
+        assert secret.read_bytes() == version(source, 0)
+        assert place.files("inbox") == []
+        assert made(tmp_path) == {"token": 1, "session": 1, "upload": 1, "run_sse": 1, "render": 1}
+        assert (await daemon.ledger.counts()).get("rejected") == len(FILES)
 
 
 @pytest.mark.timeout(400)

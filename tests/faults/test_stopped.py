@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
 import pytest
 
+from nemo_watch.sandbox.faults import Fault
 from tests.media_fixtures import clip
-from tests.program import Place
+from tests.program import Place, until
+from tests.pulling import CUT, at_backend, drop, messages, records
 
 
 @pytest.mark.parametrize("moment", ["job.entered", "edit.done", "render.submitted", "download.done"])
@@ -48,3 +51,62 @@ def test_a_second_signal_ends_at_once_and_nothing_is_lost(
     assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
     with place.records() as records:
         assert len(records.turns()) == 1
+
+
+def see_one_paid_edit(place: Place) -> None:
+    """See that what was interrupted goes on after a restart, and was paid once."""
+    assert asyncio.run(place.work_off()).delivered == 1
+    assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+    assert place.files("inbox") == []
+    with records(place) as seen:
+        assert len(seen.charges()) == 1
+    assert messages(place) == [CUT]
+
+
+def test_stopping_waits_for_the_paid_message_and_parks_everything_else(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, Fault("run_sse", "late", seconds=6.0)) as place:
+        with place.process() as running:
+            running.drop_when_ready(place, clip(tmp_path_factory, "frameid.mp4"))
+            until(lambda: messages(place), "the message is taken")
+            drop(place, tmp_path_factory, "later.mp4", "add background music")
+            assert running.stop() == 0
+            assert '"paid_calls": 1' in running.log()
+            assert running.log().count("edit.done") == 1
+            assert "render.submitted" not in running.log(), "what pays nothing is parked"
+        (place.root / "inbox" / "later.mp4").unlink()
+        (place.root / "inbox" / "later.txt").unlink()
+        see_one_paid_edit(place)
+
+
+@pytest.mark.parametrize("is_asked_twice", [False, True], ids=["stop_wait", "second signal"])
+def test_stopping_does_not_wait_for_ever(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, is_asked_twice: bool
+) -> None:
+    extra = f"[queue]\nstop_wait = '{'1h' if is_asked_twice else '1s'}'"
+    with at_backend(tmp_path, Fault("run_sse", "heartbeats"), extra=extra) as place:
+        with place.process() as running:
+            running.drop_when_ready(place, clip(tmp_path_factory, "frameid.mp4"))
+            until(lambda: messages(place), "the message is taken")
+            if is_asked_twice:
+                running.child.send_signal(signal.SIGTERM)
+                running.wait_for(lambda: running.said("daemon.stopping"), "it waits for the paid call")
+                assert running.stop(signal.SIGINT) == 128 + signal.SIGINT
+            else:
+                assert running.stop() == 0
+            assert "edit.done" not in running.log()
+        see_one_paid_edit(place)
+
+
+def test_stopping_does_not_wait_for_a_closed_gate(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    closed = Fault("upload", "answer", code=429, status=429, retry_after=7200)
+    with at_backend(tmp_path, closed) as place:
+        with place.process() as running:
+            running.drop_when_ready(place, clip(tmp_path_factory, "frameid.mp4"))
+            running.wait_for(lambda: running.said("job.waiting"), "the gate is closed")
+            assert running.stop() == 0
+        outcome = asyncio.run(place.work_off())
+        assert (outcome.delivered, outcome.rejected, outcome.waiting) == (0, 0, 1)
+        assert place.files("inbox") == ["talk.mp4", "talk.txt"]
+        assert messages(place) == []

@@ -154,6 +154,7 @@ def test_a_rate_limit_never_ends_a_job() -> None:
 
 def test_rate_limit_waits_as_long_as_it_is_told() -> None:
     assert after_failure(refused("429", 429, retry_after_s=12.0), at()) == Again(12.0, "It said no. Do this.")
+    assert after_failure(refused("429", 429, retry_after_s=9e5), at()) == Again(86400.0, "It said no. Do this.")
     verdict = after_failure(refused("429", 429), at())
     assert isinstance(verdict, Again)
     assert verdict.after_s == 30.0

@@ -314,6 +314,9 @@ class TestReaders:
         assert wire.retry_after("Wed, 18 Mar 2026 12:01:00 GMT", NOW) == 60.0
         assert wire.retry_after("Wed, 18 Mar 2026 11:00:00 GMT", NOW) == 0.0
         assert wire.retry_after("soon", NOW) is None
+        week_s = wire.TOKEN_LIFE.total_seconds()
+        assert wire.retry_after("9" * 30, NOW) == week_s
+        assert wire.retry_after("Wed, 18 Mar 2099 12:01:00 GMT", NOW) == week_s
 
     def test_moments(self) -> None:
         assert wire.moment("2026-03-18T12:00:00Z") == NOW
