@@ -23,7 +23,7 @@ from nemo_watch.chores import NOTICE_S, Chores
 from nemo_watch.client import Client, Credentials, Timeouts
 from nemo_watch.config import Config, Inbox, check_layout, parse_hours, with_real_paths
 from nemo_watch.dispatch import Dispatch
-from nemo_watch.errors import ConfigError, OperatorError, SidecarError
+from nemo_watch.errors import ConfigError, LedgerError, OperatorError, SidecarError
 from nemo_watch.folders import Places
 from nemo_watch.folders.marker import Role
 from nemo_watch.folderthreads import NoAnswerError, answer_within
@@ -43,6 +43,8 @@ from nemo_watch.statefolder import LEDGER_NAME, private_folder, state_lock
 from nemo_watch.telling import Notices
 from nemo_watch.watcher import Watcher
 
+FIRST_LOOK_S = 5.0
+"""So long the first jobs wait at the start until it is known which holds are over."""
 FOLLOW_S = 10.0
 """How often it is looked whether jobs that are held lost their files, if anything changed in their inbox."""
 ONCE_TRIES = 3
@@ -86,6 +88,7 @@ class Daemon:
         self._followed: dict[str, tuple[int, int, int]] = {}
         self._intakes: dict[str, Intake] = {}
         self._holds_seen = False
+        self._first_look: asyncio.Task[None] | None = None
         self._ends = media.EndReader()
         self._folder_s = self._patience.folder_s
 
@@ -101,7 +104,7 @@ class Daemon:
         config = self.config = with_real_paths(self.config, real_path)
         async with contextlib.AsyncExitStack() as stack:
             own_folder(config.state.path)
-            stack.enter_context(state_lock(config.state.path))
+            stack.enter_context(state_lock(config.state.path, "daemon"))
             self.ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME))
             stack.push_async_callback(self.ledger.close)
             self.notices = Notices(self.ledger, self._started_at)
@@ -166,7 +169,7 @@ class Daemon:
         """Take no more, park what pays nothing, let paid calls in flight end, then leave."""
         log.info("daemon.stopping", paid_calls=len(self.house.paying))
         self.house.stopping = True
-        for task in tasks[:-1]:
+        for task in (*tasks[:-1], *([self._first_look] if self._first_look else [])):
             task.cancel()
         await self.dispatch.stop(lambda: frozenset(self.house.paying), self.config.queue.stop_wait)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -278,12 +281,19 @@ class Daemon:
         await self.holds.look()
 
     async def _keep_dispatching(self) -> None:
-        # Somebody may have mended the cause of a hold while the daemon was down: look before anything is decided.
+        # Somebody may have mended the cause of a hold while the daemon was down: look before anything is decided. A
+        # backend that is silent keeps nothing else waiting.
+        self._first_look = asyncio.create_task(self._see_holds(), name="first look")
+        await asyncio.wait({self._first_look}, timeout=FIRST_LOOK_S)
+        await self.dispatch.run()
+
+    async def _see_holds(self) -> None:
         try:
             await self.holds.look(at_once=True)
+        except LedgerError as error:
+            log.warning("ledger.failed", why=error.message, then=error.hint)
         finally:
             self._holds_seen = True
-        await self.dispatch.run()
 
     async def _forget(self) -> None:
         """Let the ledger forget the detail of jobs that ended long ago."""

@@ -13,7 +13,7 @@ import structlog
 
 from nemo_watch.answers import Answer
 from nemo_watch.dispatch import Dispatch
-from nemo_watch.errors import UnreachableError
+from nemo_watch.errors import LedgerError, UnreachableError
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Json
 from nemo_watch.pipeline import levers
@@ -30,6 +30,11 @@ BACKEND_WITHIN_S = 10.0
 log = structlog.get_logger("nemo_watch.obeying")
 
 
+def backend_silent() -> UnreachableError:
+    """Describe a backend that a person waits for in vain."""
+    return UnreachableError(f"The backend has not answered for {BACKEND_WITHIN_S:g} s.", hint="Try again in a moment.")
+
+
 class Obeying:
     """Does what people ask of a running daemon. Every answer comes at once; `busy` in it asks to be asked again."""
 
@@ -38,6 +43,7 @@ class Obeying:
         self._dispatch = dispatch
         self._first_runs = first_runs
         self._looking: asyncio.Task[list[str]] | None = None
+        self._settling: set[asyncio.Task[None]] = set()
         self._desk = Desk(house.ledger, house.inboxes, house.backend_key, is_running=True)
 
     @property
@@ -71,11 +77,20 @@ class Obeying:
                 what = "a paid message is in flight" if paid else "its files are being moved"
                 return {"busy": f"Job {job_id} cannot be stopped at this moment: {what}."}
             pulled = await pull()
-            await self._house.holds.budget.settle(job_id)  # nothing of it is in flight any more
+            # Nothing of it is in flight any more; the answer does not wait for the balance that tells what it spent.
+            settling = asyncio.create_task(self._settle(job_id), name=f"settle {job_id}")
+            self._settling.add(settling)
+            settling.add_done_callback(self._settling.discard)
             self._house.progress.pop(job_id, None)
             self._house.asked_s.pop(job_id, None)
         log.info("lever.pulled", **asked, did=pulled.sentence)
         return asdict(pulled)
+
+    async def _settle(self, job_id: str) -> None:
+        try:
+            await self._house.holds.budget.settle(job_id)
+        except LedgerError as error:
+            log.warning("ledger.failed", job=job_id, why=error.message, then=error.hint)
 
     def _may_stop(self, job_id: str) -> bool:
         progress = self._house.progress.get(job_id)
@@ -105,9 +120,7 @@ class Obeying:
             async with asyncio.timeout(BACKEND_WITHIN_S):
                 balance = await self._house.client.balance(skill)
         except TimeoutError as error:
-            raise UnreachableError(
-                f"The backend has not answered for {BACKEND_WITHIN_S:g} s.", hint="Try again in a moment."
-            ) from error
+            raise backend_silent() from error
         credentials = self._house.client.credentials
         return asdict(balance) | {
             "source": credentials.source,

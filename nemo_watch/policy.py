@@ -93,6 +93,8 @@ class Situation:
     looks: HoldLooks = field(default_factory=HoldLooks)
 
 
+_GO_ON = "Put the file back into the inbox: it goes on from its last good step, and nothing is paid again."
+
 NAMES: dict[str, str] = {
     "1001": "Token bad or expired",
     "1002": "Session gone",
@@ -180,6 +182,8 @@ def _after_cloud(error: CloudError, at: Situation, said: str) -> Verdict:
             return Again(wished_s if at.attempts == 0 else max(wished_s, backoff_s(at.attempts, at.chance)), said)
         case "409" if at.failing_s < at.give_up_after_s:
             return Again(BUSY_S, "The session is still busy with a turn; it is looked at again.")
+        case "409":
+            return Reject(_failure(error, at, action=_GO_ON))
         case "network" | "bad_reply" | "408":
             return _again_or_give_up(error, at)
     if error.status == 408 or error.status >= 500:
@@ -214,7 +218,7 @@ def _export_action(error: CloudError, at: Situation) -> str:
 
 def _again_or_give_up(error: NemoWatchError, at: Situation) -> Verdict:
     if at.failing_s >= at.give_up_after_s:
-        return Reject(_failure(error, at))
+        return Reject(_failure(error, at, action=_GO_ON))
     return Again(backoff_s(at.attempts, at.chance), _sentence(error))
 
 
@@ -239,11 +243,21 @@ def _failure(error: NemoWatchError, at: Situation, *, action: str = "") -> Failu
 # ---------------------------------------------------------------- endings that are no error of a call
 
 
-def edit_no_effect(step: str, job_id: str) -> Failure:
-    """Describe a paid message whose fate nobody can tell: no answer, and no change of the session."""
+def edit_no_effect(step: str, job_id: str, told: str = "", *, never_rests: bool = False) -> Failure:
+    """Describe a paid message whose fate nobody can tell: no whole answer, and no change of the session.
+
+    `told` are the last words of a turn that broke off or ended with an error; `never_rests`: the session changed at
+    every look, so that no two of them agreed.
+    """
+    message = "The edit message was sent, but neither an answer nor a change of the session was found afterwards."
+    if told:
+        message = "The edit message was sent, but no change of the session was found afterwards."
+        message += f' The editor said: "{told[:500]}"'
+    if never_rests:
+        message = "The edit message was sent, but the session never came to rest, so its effect cannot be told."
     return Failure(
         code="edit_no_effect",
-        message="The edit message was sent, but neither an answer nor a change of the session was found afterwards.",
+        message=message,
         action=f"Put the file back into the inbox to look at the session of job {job_id} once more. nemo-watch retry "
         f"{job_id} --from edit sends the message again, which may be charged again.",
         paid="unknown",

@@ -24,6 +24,7 @@ from nemo_watch.config import SESSION_CREDITS, Config, local_day
 from nemo_watch.daemon import build_client, embedded_sandbox
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Json
+from nemo_watch.obeying import BACKEND_WITHIN_S, backend_silent
 from nemo_watch.pipeline.budget import FACT
 from nemo_watch.statefolder import LEDGER_NAME
 
@@ -75,10 +76,14 @@ async def _ask_backend(config: Config, skill: str) -> Json:
         client = build_client(config, url, os.environ)
         try:
             headers = skills.headers(skills.profile(skill), os.environ, os.path.expanduser("~"))
-            balance = await client.balance(headers)
+            # The state folder is held meanwhile: a daemon that starts waits for it.
+            async with asyncio.timeout(BACKEND_WITHIN_S):
+                balance = await client.balance(headers)
             credentials = client.credentials
             link = client.link if credentials.is_anonymous else ""
             return asdict(balance) | {"source": credentials.source, "link": link}
+        except TimeoutError as error:
+            raise backend_silent() from error
         finally:
             await client.aclose()
 

@@ -115,8 +115,8 @@ def run_pause(config_path: str | None, *, as_json: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if answer["changed"]:
         console.print(
-            "Paused: no paid work begins until nemo-watch resume, after a restart neither. What is paid goes on to "
-            "its end."
+            "Paused: no message to the editor goes out until nemo-watch resume, after a restart neither. Exports of "
+            "what is paid go on."
         )
     else:
         console.print("It was paused already; nemo-watch resume ends that.")

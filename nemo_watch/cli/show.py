@@ -29,7 +29,7 @@ from nemo_watch.guarded import START_WAIT_S
 from nemo_watch.ledger.finding import reading
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Export, Job, Json, Session, Step
-from nemo_watch.pipeline.house import paid_so_far
+from nemo_watch.pipeline.levers import paid_in_all
 from nemo_watch.policy import name_of
 from nemo_watch.reports import printable, source_table
 from nemo_watch.statefolder import LEDGER_NAME, is_running
@@ -61,7 +61,7 @@ async def look_up(config: Config, what: str, *, link: bool = False) -> dict[str,
         steps = await ledger.steps(job.job_id)
         paying = await ledger.steps(job.reuses) if job.reuses else steps
         told = picture(job, steps, paying, running=running)
-        told["paid"] = await paid_so_far(ledger, job)
+        told["paid"] = paid_in_all(steps)
         told["files"] = await asyncio.to_thread(_files, config, job, steps)
     if link:
         told["link"] = await _link(config, job, paying)

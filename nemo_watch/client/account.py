@@ -17,7 +17,7 @@ from nemo_watch.client.gate import Gate
 from nemo_watch.client.line import Line, unwrapped
 from nemo_watch.client.refusals import refusal
 from nemo_watch.client.wire import AnonymousToken
-from nemo_watch.errors import RefusedError
+from nemo_watch.errors import CloudError, RefusedError
 
 T = TypeVar("T")
 
@@ -50,13 +50,13 @@ class Account:
         was accepted. Raises: whatever the call raises, and "429" while the gate is closed; refusals that more money or
         rights would end get the page where those can be had.
         """
-        token = await self.token()
+        token = await _before_the_call(self.token())
         try:
             return await self._linked(once, token)
         except RefusedError as error:
             if error.code != "1001" or not error.refused or not self._credentials.is_anonymous:
                 raise
-        return await self._linked(once, await self._renewed(token))
+        return await self._linked(once, await _before_the_call(self._renewed(token)))
 
     async def _linked(self, once: Callable[[str], Awaitable[T]], token: str) -> T:
         went_s = self._gate.pass_through()
@@ -106,9 +106,11 @@ class Account:
             if self._quota and loop.time() < self._quota[0]:
                 raise _again(self._quota[1])
             try:
-                # A task of its own, shielded: who waits here may be cancelled, the token must be kept all the same.
-                self._asking = loop.create_task(self._anonymous_token_kept())
-                self._asking.add_done_callback(_seen)
+                # A task of its own, shielded: who waits here may be cancelled, the token must be kept all the same,
+                # and who comes next waits for it instead of asking once more.
+                if self._asking is None or self._asking.done():
+                    self._asking = loop.create_task(self._anonymous_token_kept())
+                    self._asking.add_done_callback(_seen)
                 return (await asyncio.shield(self._asking)).token
             except RefusedError as error:
                 if error.code == "token_quota":
@@ -151,6 +153,15 @@ class Account:
         if user_id.startswith("anon_") or (self._credentials.is_anonymous and user_id):
             return f"{self._web}/register?bind={quote(user_id, safe='')}"
         return f"{self._web}/register" if self._credentials.is_anonymous else self._web
+
+
+async def _before_the_call(asked: Awaitable[T]) -> T:
+    """Wait for a token; where there is none, the call it was for had no effect, as it never went out."""
+    try:
+        return await asked
+    except CloudError as error:
+        error.refused = True
+        raise
 
 
 def _seen(task: asyncio.Task[AnonymousToken]) -> None:

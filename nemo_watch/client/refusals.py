@@ -50,6 +50,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 _SAME = {"1010": "1001", "1011": "1001", "401": "1001", "413": "4002", "415": "4001"}
 # Statuses that say who must act, where the code beside them is one that nobody knows.
 _TELLING = frozenset({401, 402, 403, 413, 415, 429})
+_BUSINESS = frozenset({"1001", "1002", "2001", "4001", "4002"})
 _TRY_AGAIN = "Try again; if it stays so, ask the backend's support."
 
 
@@ -64,9 +65,10 @@ def refusal(
 ) -> RefusedError:
     """Make the error for a complete answer with an error code.
 
-    `code` is the backend's number, "http_NNN" if only the status tells, or a word. A server's own failure (5xx, in
-    the status or as the code) does not prove that nothing was accepted; every other complete refusal does. An answer
-    that names no code, with a good status, proves nothing either.
+    `code` is the backend's number, "http_NNN" if only the status tells, or a word. The backend's own business codes
+    prove that nothing was accepted, whatever the status. A server's failure (5xx, in the status or as the code, with
+    whatever other code beside it: a gateway may say so of a call that went through) and a timeout (408) do not; every
+    other complete refusal does. An answer that names no code, with a good status, proves nothing either.
     Source: contract.md 2, product.md 9.
     """
     number = code.removeprefix("http_")
@@ -83,7 +85,7 @@ def refusal(
         what, hint = f"The backend failed by itself with {_called(code)}", "It is tried again later."
     quoted = f' The backend says: "{without_secrets(told)[:200]}".' if told else ""
     named = code in _WORDS or (not code.startswith("http_") and code != "backend_error")
-    certain = 400 <= status < 500 or named
+    certain = code in _BUSINESS or (status < 500 and status != 408 and (status >= 400 or named))
     return RefusedError(
         f"{what} (while {doing}).{quoted}",
         code=code,
@@ -101,7 +103,7 @@ def unintelligible(doing: str, status: int, words: str) -> UnintelligibleError:
         f"The answer while {doing} cannot be understood (HTTP {status}){shown}.",
         hint="Check the backend's address and any proxy between; it is tried again later.",
         status=status,
-        refused=400 <= status < 500,
+        refused=400 <= status < 500 and status != 408,
     )
 
 

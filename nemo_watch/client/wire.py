@@ -16,7 +16,7 @@ from typing import Any
 
 from nemo_watch.client.refusals import refusal, unintelligible
 from nemo_watch.model import Credits, Json, RenderState, RenderStatus, Session, SessionState
-from nemo_watch.reply import printable
+from nemo_watch.reply import printable, without_secrets
 
 DEEPEST = 200
 """How deep a reply may be nested: JSON deeper than this is no draft of anybody."""
@@ -310,7 +310,7 @@ def read_render(payload: Any, doing: str, render_id: str) -> RenderStatus:
         url=url,
         duration_s=to_number(output.get("duration", found.get("duration"))),
         size_bytes=int(to_number(output.get("size", found.get("size")))),
-        error=error[:500],
+        error=without_secrets(error)[:500],
     )
 
 

@@ -5,10 +5,10 @@ Touches: outbox, rejects and spool.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 
+from nemo_watch.errors import MediaError
 from nemo_watch.folders.files import (
     Spot,
     is_same,
@@ -31,16 +31,20 @@ def publish(root: str, plan: Plan, mark: str) -> bool:
     Returns False if the name was taken by another file since it was planned (one whose name differs by case or Unicode
     form alone takes it, too), or lies elsewhere since the config was changed: plan again. A file that is already there
     with the planned content is ours, from before a kill, and so is a temporary one with the plan's mark. It gets the
-    rights that the umask gives. Raises: FolderError. Repeat: safe.
+    rights that the umask gives. Raises: FolderError; MediaError ("spool_damaged") if the file to be copied is not what
+    was planned any more. Repeat: safe.
     """
     if not is_below(root, plan.target):
         return is_content(plan.target, plan.sha256)
 
     def feed(fd: int) -> str:
-        source_fd = os.open(plan.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            source_fd = os.open(plan.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise _spool_damaged(plan.source, "is gone") from error
         try:
             if pour(source_fd, fd) != plan.sha256:
-                raise OSError(errno.EIO, "the result in the spool is damaged")
+                raise _spool_damaged(plan.source, "is not what was downloaded any more")
         finally:
             os.close(source_fd)
         return plan.sha256
@@ -54,6 +58,14 @@ def publish(root: str, plan: Plan, mark: str) -> bool:
             return False
         write_whole(temp, feed)
         return _give_name(temp, target)
+
+
+def _spool_damaged(path: str, how: str) -> MediaError:
+    return MediaError(
+        f"The result in the spool {how} ({path}).",
+        code="spool_damaged",
+        hint="It is fetched again by itself, which is free; look at the disk of the spool.",
+    )
 
 
 def write_new(root: str, target: str, content: bytes, mark: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -33,9 +33,13 @@ from nemo_watch.ledger.rows import (
     unpack_stamp,
     work_to_text,
 )
-from nemo_watch.model import OPEN_STATES, Failure, FileRef, Job, JobState, Json, Step, Work
+from nemo_watch.model import OPEN_STATES, FileRef, Job, JobState, Json, Step, Work
 
-__all__ = ["HoldNotice", "Ledger"]
+__all__ = ["RETRY", "HoldNotice", "Ledger", "wait_anew", "wake_twins"]
+
+RETRY = "retry"
+"""The step that keeps what a person's `retry` decided; it is no work by itself."""
+ENDED_STATES = ("delivered", "rejected", "cancelled")
 
 
 def _now() -> datetime:
@@ -65,34 +69,41 @@ class Ledger(Notes):
 
         return await self.transact(work)
 
-    async def reopen(self, job_id: str, inbox: str, clip: FileRef, work: Work, failure: Failure | None = None) -> None:
-        """Let an ended job go on from its last good step, with the file where it lies now. Repeat: safe."""
+    async def reopen(self, job_id: str, fresh: Job) -> None:
+        """Let an ended job go on from its last good step, with the file and the wishes of the drop `fresh`.
+
+        Exports that were made for other wishes are forgotten: made again they cost nothing. Repeat: safe.
+        """
+        row_now = job_to_row(fresh, 0)
+        wishes = ("inbox", "rel", "stamp", "work", "state", "priority", "reason", "sentence", "next_try_at", "failure")
 
         def transact(c: Connection) -> None:
+            before = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()
+            if before is not None and job_from_row(before).work.exports != fresh.work.exports:
+                made = STEPS.c.name.startswith("render-") | STEPS.c.name.startswith("download-")
+                c.execute(STEPS.delete().where(STEPS.c.job_id == job_id, made))
+            wait_anew(c, job_id)
             c.execute(
                 JOBS.update()
                 .where(JOBS.c.job_id == job_id)
                 .values(
-                    inbox=inbox,
-                    rel=os.fsencode(clip.rel),
-                    stamp=pack_stamp(clip.stamp),
-                    work=work_to_text(work),
-                    state="ready",
                     active=False,
-                    reason="",
-                    sentence="",
-                    next_try_at=None,
                     attempts=0,
                     first_failed_at=None,
-                    failure=failure_to_text(failure),
                     updated_at=to_ms(_now()),
+                    **{name: row_now[name] for name in wishes},
                 )
             )
             # The endings of the last time moved files that are no longer there.
             c.execute(
                 STEPS.delete().where(STEPS.c.job_id == job_id, STEPS.c.name.in_(("reject", "deliver", "archive")))
             )
-            _know_file(c, inbox, clip, job_id)
+            # The files lie where the drop says, and need no bringing back from where an earlier retry found them.
+            note = c.execute(sa.select(STEPS.c.data).where(STEPS.c.job_id == job_id, STEPS.c.name == RETRY)).scalar()
+            if note is not None:
+                settled = json.loads(note) | {"files": [], "report": None, "needed": False}
+                _put_step(c, job_id, RETRY, "done", "", settled)
+            _know_file(c, fresh.inbox, fresh.clip, job_id)
 
         await self.transact(transact)
 
@@ -183,7 +194,13 @@ class Ledger(Notes):
         if "failure" in values:
             values["failure"] = failure_to_text(values["failure"])
         values["updated_at"] = to_ms(_now())
-        await self.transact(lambda c: c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(values)) and None)
+
+        def work(c: Connection) -> None:
+            c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(values))
+            if values.get("state") in ENDED_STATES:
+                wake_twins(c, job_id)
+
+        await self.transact(work)
 
     async def release(self, job_id: str, sentence: str) -> None:
         """End a job of which nothing was paid and forget its file, so that the file is a new drop. Repeat: safe."""
@@ -192,6 +209,7 @@ class Ledger(Notes):
             values = {"state": "cancelled", "active": False, "sentence": sentence, "next_try_at": None, "step": ""}
             c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(updated_at=to_ms(_now()), **values))
             c.execute(FILES.delete().where(FILES.c.job_id == job_id))
+            wake_twins(c, job_id)
 
         await self.transact(work)
 
@@ -205,6 +223,7 @@ class Ledger(Notes):
             if c.execute(free.values(updated_at=to_ms(_now()), **values)).rowcount == 0:
                 return False
             c.execute(FILES.delete().where(FILES.c.job_id == job_id))
+            wake_twins(c, job_id)
             return True
 
         return await self.transact(work)
@@ -230,9 +249,20 @@ class Ledger(Notes):
 
         return await self.transact(work)
 
-    async def calm(self) -> None:
-        """Mark every job as in nobody's hands: at the start, before any worker runs. Repeat: safe."""
-        await self.transact(lambda c: c.execute(JOBS.update().where(JOBS.c.active).values(active=False)) and None)
+    async def calm(self, *, at_most: timedelta = timedelta(days=1)) -> None:
+        """Mark every job as in nobody's hands: at the start, before any worker runs. Repeat: safe.
+
+        The time nobody worked is no time of failing, and no wait is longer than `at_most`: a clock that was wrong when
+        it was computed would else hold a job for years.
+        """
+        latest_ms = to_ms(_now() + at_most)
+
+        def work(c: Connection) -> None:
+            c.execute(JOBS.update().where(JOBS.c.active).values(active=False))
+            c.execute(JOBS.update().where(JOBS.c.state.in_(OPEN_STATES)).values(attempts=0, first_failed_at=None))
+            c.execute(JOBS.update().where(JOBS.c.next_try_at > latest_ms).values(next_try_at=latest_ms))
+
+        await self.transact(work)
 
     # ------------------------------------------------------------ steps and fences
 
@@ -258,12 +288,13 @@ class Ledger(Notes):
     async def intend(self, job_id: str, name: str, token: str, data: Json) -> None:
         """Write that a step is about to happen, with what is needed to find its effect again: the fence.
 
-        Source: house.md 3.3. Repeat: safe; the last intent counts.
+        A job that has ended stays as it is. Source: house.md 3.3. Repeat: safe; the last intent counts.
         """
 
         def work(c: Connection) -> None:
             _put_step(c, job_id, name, "intent", token, data)
-            c.execute(JOBS.update().where(JOBS.c.job_id == job_id).values(step=name, updated_at=to_ms(_now())))
+            here = JOBS.update().where(JOBS.c.job_id == job_id, JOBS.c.state.in_(OPEN_STATES))
+            c.execute(here.values(step=name, updated_at=to_ms(_now())))
 
         await self.transact(work)
 
@@ -311,6 +342,27 @@ class Ledger(Notes):
         """Forget a file that was moved out of the inbox. Repeat: safe."""
         where = (FILES.c.inbox == inbox, FILES.c.rel == os.fsencode(rel))
         await self.transact(lambda c: c.execute(FILES.delete().where(*where)) and None)
+
+
+def wake_twins(c: Connection, job_id: str) -> None:
+    """Make the jobs due that wait for the end of this one to use its edit."""
+    waiting = JOBS.update().where(JOBS.c.state == "waiting", JOBS.c.reason == "reuse", JOBS.c.reuses == job_id)
+    c.execute(waiting.values(next_try_at=to_ms(_now())))
+
+
+def wait_anew(c: Connection, job_id: str) -> None:
+    """A render that is asked for again by a person's wish is waited for as long as a new one."""
+    rows = c.execute(
+        sa.select(STEPS.c.name, STEPS.c.data).where(
+            STEPS.c.job_id == job_id, STEPS.c.name.startswith("render-"), STEPS.c.state == "intent"
+        )
+    ).all()
+    for name, text in rows:
+        data = json.loads(text)
+        if "submitted_at" in data:
+            data["submitted_at"] = _now().isoformat()
+            here = (STEPS.c.job_id == job_id, STEPS.c.name == name)
+            c.execute(STEPS.update().where(*here).values(data=json.dumps(data)))
 
 
 def _know_file(c: Connection, inbox: str, clip: FileRef, job_id: str) -> None:

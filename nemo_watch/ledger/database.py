@@ -21,13 +21,15 @@ from nemo_watch import mounts
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger.rows import META
 
+KEPT_BESIDE = ("client_id", "token.json")
+"""What lies in a state folder only after its ledger was in use."""
 BUSY_S = 30.0
 """How long one process waits for another's transaction before it says that the ledger is locked."""
 MOUNTINFO = "/proc/self/mountinfo"
 VERSIONS = "alembic_version"
+"""The table that every ledger has from its first commit on."""
 NEWEST = "0003"
 """The last revision in `nemo_watch/migrations/versions`."""
-"""The table that every ledger has from its first commit on."""
 _KEEP_IT = (
     "Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "
     "`sqlite3 ledger.db .recover`."
@@ -142,18 +144,45 @@ def _size_bytes(path: str) -> int:
 def refuse_damaged(connection: Connection, path: str) -> None:
     """Look through the whole database for damage, which would else show one day in the middle of a job.
 
-    Raises: LedgerError, also if it is somebody else's database. Repeat: safe. Units: about a second for each 500 MB.
+    Raises: LedgerError. Repeat: safe. Units: about a second for each 500 MB.
     """
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         raise LedgerError(f"The ledger {path} is damaged: {found}.", hint=_KEEP_IT)
+    connection.rollback()
+
+
+def refuse_strange(connection: Connection, path: str, *, may_be_new: bool) -> None:
+    """See that a database is a ledger; one without any table only where a new one may be made.
+
+    Raises: LedgerError. Repeat: safe.
+    """
     tables = sa.inspect(connection).get_table_names()
+    connection.rollback()
     if tables and VERSIONS not in tables:
         raise LedgerError(
             f"The file {path} is a database, but no ledger of nemo-watch.",
             hint="Name another state folder in the config ([state] path), or put the ledger back in its place.",
         )
-    connection.rollback()
+    if not tables and not may_be_new:
+        raise LedgerError(
+            f"The ledger {path} is empty.",
+            hint="If it was used before, it remembered what was paid: restore it from a backup. If not, delete it and "
+            "start the daemon again.",
+        )
+
+
+def is_emptied(path: str) -> bool:
+    """Tell whether a ledger that was used lost all it held: it is empty, and beside it lies what a daemon keeps.
+
+    Without that it was never more: a first start was killed before its first commit.
+    """
+    beside = os.path.dirname(path)
+    return (
+        os.path.exists(path)
+        and _size_bytes(path) == 0
+        and any(os.path.exists(os.path.join(beside, name)) for name in KEPT_BESIDE)
+    )
 
 
 def upgrade(connection: Connection) -> None:

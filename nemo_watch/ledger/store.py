@@ -20,10 +20,12 @@ from nemo_watch.ledger.database import (
     Reading,
     errors_named,
     identity,
+    is_emptied,
     open_engine,
     refuse_damaged,
     refuse_half,
     refuse_place,
+    refuse_strange,
     upgrade,
 )
 
@@ -52,12 +54,14 @@ class Store:
         if reading is None:
             refuse_place(path)
             refuse_half(path)
+        was_empty = create and is_emptied(path)
         self._engine = open_engine(path, reading)
         try:
             with errors_named(path), self._engine.connect() as connection:
-                if create:
-                    refuse_damaged(connection, path)
                 if reading is None:
+                    refuse_strange(connection, path, may_be_new=create and not was_empty)
+                    if create:
+                        refuse_damaged(connection, path)
                     upgrade(connection)
                 self.ledger_id = identity(connection)
         except LedgerError:
@@ -102,13 +106,18 @@ class Store:
             asked.tell()
 
     def _committed(self, together: list[_Asked]) -> bool:
+        """Do all of it in one transaction. False if it has to be done one by one; else each knows what came of it."""
+        has_begun = False
         try:
             with errors_named(self.path), self._engine.begin() as connection:
+                has_begun = True
                 for asked in together:
                     asked.run(connection)
         except Exception as error:  # noqa: BLE001 - told to whoever asked for it
-            together[-1].failure = error
-            return len(together) == 1
+            if has_begun and len(together) > 1:
+                return False
+            for asked in together:  # where nothing can begin, all need not wait for that one after the other
+                asked.failure = error
         return True
 
 

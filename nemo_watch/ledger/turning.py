@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from nemo_watch.ledger import Ledger
+from nemo_watch.ledger import RETRY, Ledger, wait_anew, wake_twins
 from nemo_watch.ledger.rows import JOBS, META, STEPS, failure_to_text, job_from_row, job_to_row, to_ms
 from nemo_watch.model import Failure, Job, Json
 
-RETRY = "retry"
-"""The step that keeps what a person's `retry` decided; it is no work by itself."""
+__all__ = ["RETRY", "begin_anew", "call_off", "condemn", "hurry", "named", "of_clip", "once", "turn_back"]
+
 MOST_NAMED = 200
 
 
@@ -63,7 +63,7 @@ async def turn_back(ledger: Ledger, job: Job, *, forget: Sequence[str], note: Js
             return False
         c.execute(STEPS.delete().where(STEPS.c.job_id == job.job_id, STEPS.c.name.in_((*forget, RETRY))))
         _note(c, job.job_id, note)
-        _wait_anew(c, job.job_id)
+        wait_anew(c, job.job_id)
         return True
 
     return await ledger.transact(work)
@@ -84,9 +84,14 @@ async def begin_anew(ledger: Ledger, fresh: Job, *, note: Json) -> bool:
 
 async def call_off(ledger: Ledger, job: Job, *, reason: str, sentence: str) -> bool:
     """End a job of which nothing was paid; its file stays known, so that it is not taken. False: as `turn_back`."""
-    return await ledger.transact(
-        lambda c: _change(c, job, state="cancelled", reason=reason, sentence=sentence, step="")
-    )
+
+    def work(c: Connection) -> bool:
+        if not _change(c, job, state="cancelled", reason=reason, sentence=sentence, step=""):
+            return False
+        wake_twins(c, job.job_id)
+        return True
+
+    return await ledger.transact(work)
 
 
 async def condemn(ledger: Ledger, job: Job, failure: Failure) -> bool:
@@ -141,18 +146,3 @@ def _note(c: Connection, job_id: str, note: Json) -> None:
     c.execute(
         STEPS.insert().values(state="done" if is_done else "intent", ended_at=now_ms if is_done else None, **values)
     )
-
-
-def _wait_anew(c: Connection, job_id: str) -> None:
-    """A render that is asked for again is waited for as long as a new one."""
-    rows = c.execute(
-        sa.select(STEPS.c.name, STEPS.c.data).where(
-            STEPS.c.job_id == job_id, STEPS.c.name.startswith("render-"), STEPS.c.state == "intent"
-        )
-    ).all()
-    for name, text in rows:
-        data = json.loads(text)
-        if "submitted_at" in data:
-            data["submitted_at"] = datetime.now(UTC).isoformat()
-            here = (STEPS.c.job_id == job_id, STEPS.c.name == name)
-            c.execute(STEPS.update().where(*here).values(data=json.dumps(data)))

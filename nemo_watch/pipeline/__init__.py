@@ -29,7 +29,7 @@ from nemo_watch.pipeline.house import (
     paid_so_far,
 )
 from nemo_watch.pipeline.levers import CANCELLED, call_off_renders, with_what_was_paid
-from nemo_watch.pipeline.returning import bring_back
+from nemo_watch.pipeline.returning import bring_back, remove_void_report
 from nemo_watch.pipeline.reusing import kept_source, paid_job, take_over
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
@@ -77,6 +77,9 @@ async def run_job(house: House, job: Job) -> None:
             f'The config knows no inbox "{job.inbox}" any more; name it again, or drop the file into another one.'
         )
         await house.ledger.update(job.job_id, state="held", reason=UNKNOWN_INBOX, sentence=sentence, next_try_at=None)
+        fresh = await house.ledger.job(job.job_id)
+        if fresh is not None and fresh.inbox in house.inboxes:  # its clip was moved meanwhile
+            await house.ledger.update(job.job_id, next_try_at=now())
         return
     if await _is_held_at_first_run(house, job):
         return
@@ -86,6 +89,7 @@ async def run_job(house: House, job: Job) -> None:
         if job.failure is not None:
             if job.failure.code == CANCELLED:
                 await call_off_renders(house, job)
+                await remove_void_report(house, job)
             await reject(house, job, job.failure)
         else:
             await _whole_way(house, await bring_back(house, job))
@@ -194,7 +198,11 @@ async def _is_submitted(house: House, job: Job) -> bool:
 async def _hold(house: House, job: Job, reason: str, sentence: str, *, after_s: float | None = None) -> None:
     """Let a job stand still, until a moment of its own or until the hold of the whole account is lifted."""
     next_try_at = None if after_s is None else later(after_s)
-    await house.ledger.update(job.job_id, state="held", reason=reason, sentence=sentence, next_try_at=next_try_at)
+    # Standing still is no failing: what fails afterwards has its whole time again.
+    calm = {"attempts": 0, "first_failed_at": None}
+    await house.ledger.update(
+        job.job_id, state="held", reason=reason, sentence=sentence, next_try_at=next_try_at, **calm
+    )
     log.warning("job.held", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence)
     if after_s is None and not await house.holds.is_held(reason):
         # It was lifted meanwhile, and whoever did that has not seen this job.
@@ -223,6 +231,9 @@ async def _release(house: House, job: Job, error: MediaError) -> None:
 
 
 async def _wait(house: House, job: Job, after_s: float, reason: str, sentence: str) -> None:
-    await house.ledger.update(job.job_id, state="waiting", reason=reason, sentence=sentence, next_try_at=later(after_s))
+    values = {"state": "waiting", "reason": reason, "sentence": sentence, "next_try_at": later(after_s)}
+    if reason in ("render", "looking"):  # the backend has answered: whatever failed before is over
+        values |= {"attempts": 0, "first_failed_at": None}
+    await house.ledger.update(job.job_id, **values)
     event = log.warning if reason == "retry" else log.debug
     event("job.waiting", job=job.job_id, file=job.clip.rel, reason=reason, why=sentence, after_s=round(after_s, 1))

@@ -11,10 +11,11 @@ import json
 import os
 from dataclasses import replace
 
-from nemo_watch import folders, routing, sidecar
+from nemo_watch import folders, reports, routing, sidecar
 from nemo_watch.errors import FolderError, MediaError, SidecarError
 from nemo_watch.folders.names import split
-from nemo_watch.model import Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
+from nemo_watch.ledger.finding import job_that_put, last_job_at
+from nemo_watch.model import OPEN_STATES, Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
 from nemo_watch.pipeline.house import House, InboxRules, log, now
 
 SIDECAR_MOST_BYTES = 64 * 1024
@@ -26,6 +27,7 @@ async def enter_drop(house: House, drop: Drop) -> Job:
     Raises: MediaError with code "changed" or "gone" if the file is not what it was; LedgerError. Repeat: safe.
     """
     rules = house.inboxes[drop.inbox]
+    await _remove_returned_report(house, drop)
     if drop.refusal is not None:
         return await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)
     try:
@@ -146,6 +148,26 @@ async def _remove_old_report(house: House, job: Job, drop: Drop) -> None:
             log.info("report.left", path=path, why=error.message)
 
 
+async def _remove_returned_report(house: House, drop: Drop) -> None:
+    """Remove an error report that was put back with its file, of whatever job it was."""
+    rules = house.inboxes[drop.inbox]
+    folder, stem, suffix = split(drop.clip.rel)
+    name = f"{stem}{suffix}{reports.ERROR_REPORT}"
+    beside = os.path.join(rules.places.inbox, folder, name)
+    try:
+        if not await rules.inbox.call(os.path.lexists, beside):
+            return
+        at_rejects = os.path.join(rules.places.rejects, folder, name)
+        of_place = await last_job_at(house.ledger, drop.inbox, drop.clip.rel)
+        by_name = await job_that_put(house.ledger, at_rejects)
+        for job in (of_place, by_name[0] if by_name is not None else None):
+            step = await house.ledger.step(job.job_id, "reject") if job is not None else None
+            if step is not None and step.data["report"]:
+                await rules.inbox.call(folders.remove_own, beside, step.data["report"].encode())
+    except FolderError as error:
+        log.info("report.left", path=beside, why=error.message)
+
+
 async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure) -> Job:
     """Enter a drop that can only be rejected: its identity is the file, as its content may not be readable."""
     stamp = drop.clip.stamp
@@ -153,30 +175,31 @@ async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure)
     edit_id = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     job = _job(drop, work, edit_id, f"{edit_id}-1", "", failure=failure)
     known = await house.ledger.enter(job)
-    if known.state not in ("ready", "waiting", "held"):
+    if known.state not in OPEN_STATES:
         await _remove_old_report(house, known, drop)
-        await house.ledger.reopen(job.job_id, drop.inbox, drop.clip, work, failure)
+        await house.ledger.reopen(job.job_id, job)
     return job
 
 
 async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str, instructions: Instructions) -> Job:
     """Enter a job, or find the one that this work already has. Source: product.md 4.2."""
-    runs = [job for job in await house.ledger.jobs_of_edit(edit_id) if not job.reuses]
+    known = await house.ledger.jobs_of_edit(edit_id)
+    runs = [job for job in known if not job.reuses]
     fresh = _job(drop, work, edit_id, f"{edit_id}-{len(runs) + 1}", sha256, instructions=instructions)
     if not runs:
         return await house.ledger.enter(fresh)
-    paying = runs[-1]
-    if paying.state in ("rejected", "cancelled"):
-        await _remove_old_report(house, paying, drop)
-        await house.ledger.reopen(paying.job_id, drop.inbox, drop.clip, work)
-        return replace(fresh, job_id=paying.job_id)
-    same_place = (paying.inbox, paying.clip.rel) == (drop.inbox, drop.clip.rel)
-    if paying.state != "delivered" and (same_place or await _has_left(house, paying)):
-        # Touched or renamed while its job is under way: the same work, the file lies elsewhere now.
-        if await house.ledger.move_clip(paying.job_id, drop.inbox, drop.clip, _followed(paying.work, work)):
-            return paying
+    own = await _same_drop(house, drop, [job for job in known if job.state in OPEN_STATES])
+    if own is not None:
+        if await house.ledger.move_clip(own.job_id, drop.inbox, drop.clip, _followed(own.work, work)):
+            return own
         # It came to its end in this very moment; now it is known how.
         return await _enter(house, drop, work, edit_id, sha256, instructions)
+    # A run that was called off before anything was paid does not hide one that was.
+    paying = next((run for run in reversed(runs) if run.state != "cancelled"), runs[-1])
+    if paying.state in ("rejected", "cancelled"):
+        await _remove_old_report(house, paying, drop)
+        await house.ledger.reopen(paying.job_id, fresh)
+        return replace(fresh, job_id=paying.job_id)
     match work.duplicates:
         case "process":
             return await house.ledger.enter(fresh)
@@ -189,9 +212,19 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
             return await _enter_refused(house, drop, work, failure)
         case "reuse":
             log.info("job.reuses", job=paying.job_id, file=drop.clip.rel)
-            others = len(await house.ledger.jobs_of_edit(edit_id)) - len(runs)
-            job_id = f"{paying.job_id}.{others + 1}"
+            job_id = f"{paying.job_id}.{len(known) - len(runs) + 1}"
             return await house.ledger.enter(replace(fresh, job_id=job_id, reuses=paying.job_id))
+
+
+async def _same_drop(house: House, drop: Drop, under_way: list[Job]) -> Job | None:
+    """Find the job under way whose clip this is: it was touched, or renamed and lies elsewhere now."""
+    for job in under_way:
+        if (job.inbox, job.clip.rel) == (drop.inbox, drop.clip.rel):
+            return job
+    for job in under_way:
+        if await _has_left(house, job):
+            return job
+    return None
 
 
 async def _has_left(house: House, job: Job) -> bool:

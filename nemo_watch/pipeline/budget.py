@@ -14,7 +14,7 @@ import structlog
 
 from nemo_watch.client import Client
 from nemo_watch.config import SESSION_CREDITS, local_day, next_midnight
-from nemo_watch.errors import CloudError
+from nemo_watch.errors import CloudError, ConfigError, FolderError
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import OPEN_STATES, SkillHeaders
 from nemo_watch.pipeline.house import now, paid_so_far
@@ -99,7 +99,7 @@ class Budget:
         try:
             async with self._turn:
                 await self._read()
-        except CloudError as error:
+        except (CloudError, ConfigError, FolderError) as error:
             log.info("budget.unread", job=job_id, why=error.message)
 
     async def why_not(self) -> str:

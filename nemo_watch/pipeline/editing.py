@@ -9,18 +9,22 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from nemo_watch import folders, policy, reply
 from nemo_watch.client import MIME_TYPES, UploadSource
-from nemo_watch.errors import CloudError, MediaError, NemoWatchError, RefusedError
+from nemo_watch.config import SESSION_CREDITS
+from nemo_watch.errors import CloudError, ConfigError, FolderError, MediaError, NemoWatchError, RefusedError
 from nemo_watch.folders.names import split
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, SessionState, Step, Turn
 from nemo_watch.pipeline.house import House, StepAsideError, later, log, now, paid_so_far
 
 MOST_UPLOAD_BYTES = 500 * 1024 * 1024
 """What is larger is refused here, before any call. Source: contract.md 5."""
+
+MOST_LOOKS = 20
+"""Of a session that is another one at every look, so many digests are kept."""
 
 
 class RejectedError(NemoWatchError):
@@ -42,7 +46,7 @@ async def ensure_session(house: House, job: Job) -> Session:
     await house.holds.refuse(begun=False)
     await _see_that_nothing_changed(house, job)
     # A session lives as long as its token, and belongs to nobody else afterwards.
-    await house.client.ensure_token(house.patience.token_life_s)
+    await house.holds.ensure_token()
     language = house.session_language(job.work.skill, job.work.language)
     session = await house.client.open_session(job.work.title, language, house.skill(job))
     others = house.paid_calls - house.own_calls[job.job_id]
@@ -52,10 +56,15 @@ async def ensure_session(house: House, job: Job) -> Session:
 
 
 async def read_credits(house: House, job: Job) -> float | None:
-    """Read the balance for the report; None if it cannot be read now, which must not stop a job."""
+    """Read the balance for the report; None if it cannot be read now, which must not stop a job.
+
+    None, too, if the job's backend is another one than today's.
+    """
+    if job.work.backend != house.backend_key:
+        return None
     try:
         return (await house.client.balance(house.skill(job))).available
-    except CloudError as error:
+    except (CloudError, ConfigError, FolderError) as error:
         log.info("credits.unread", job=job.job_id, why=error.message)
         return None
 
@@ -195,6 +204,7 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
     name = f"edit-{number}"
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
+        await house.holds.budget.settle(job.job_id)
         return
     try:
         if step is None:
@@ -204,7 +214,10 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
         if step is not None:
             await _look(house, job, session, step)
     except StepAsideError:
-        raise  # what was reserved for the message may still be charged
+        # What was reserved for a message that is not answered yet may still be charged.
+        if await house.recorded(job, name) is not None:
+            await house.holds.budget.settle(job.job_id)
+        raise
     except Exception:
         await house.holds.budget.settle(job.job_id)
         raise
@@ -217,7 +230,7 @@ async def _send(house: House, job: Job, session: Session, name: str, message: st
     await house.holds.refuse(begun=begun)
     if not begun:
         # With the new token of another account the session is gone, and as nothing was paid there is a new one.
-        await house.client.ensure_token(house.patience.token_life_s)
+        await house.holds.ensure_token()
     if name == "edit-1":
         await _see_that_nothing_changed(house, job)
     before = await house.client.state(session.session_id, house.skill(job))
@@ -263,8 +276,14 @@ async def _say(house: House, job: Job, session: Session, name: str, message: str
             raise
         log.warning("edit.doubt", job=job.job_id, step=name, why=error.message)
         return None
+    except (ConfigError, FolderError):
+        # The token could not be read or kept: nothing went out, or only what was refused for its token.
+        await house.ledger.clear(job.job_id, name)
+        raise
     if not turn.ended:
         log.warning("edit.doubt", job=job.job_id, step=name, why="The stream broke off.")
+        told = reply.plain_words(turn.text) or turn.error_message
+        await house.ledger.intend(job.job_id, name, house.token, {**fence, "told": told})
         return None
     answer = {"text": turn.text, "error_code": turn.error_code, "error_message": turn.error_message}
     await house.ledger.intend(job.job_id, name, house.token, {**fence, "answer": answer})
@@ -303,11 +322,13 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
     """After a stream that ended: see what it changed. False if it must be treated as a doubt."""
     digest = reply.state_digest(before)
     after = before
-    for pause_s in house.patience.settle_reads_s:
+    for pause_s in house.patience.settle_reads_s:  # words are no sign that nothing changed: the state may come later
         await asyncio.sleep(pause_s)
         after = await house.client.state(session.session_id, house.skill(job))
-        if reply.state_digest(after) != digest or (turn.text and not turn.error_code):
+        if reply.state_digest(after) != digest:
             break
+    if turn.error_code == reply.NO_CREDITS_SAID:
+        turn = replace(turn, error_code="2001" if await _has_no_credits(house, job) else "", error_message="")
     changed = reply.state_digest(after) != digest
     if changed or (turn.text and not turn.error_code and not turn.error_message):
         await _record(house, job, name, before, after, turn.text)
@@ -326,10 +347,16 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
     return False
 
 
+async def _has_no_credits(house: House, job: Job) -> bool:
+    """See whether words about exhausted credits are true. Raises: CloudError, ConfigError, FolderError."""
+    return (await house.client.balance(house.skill(job))).available < SESSION_CREDITS
+
+
 async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, text: str) -> None:
     changed = reply.state_digest(after) != reply.state_digest(before)
     summary = reply.what_changed(before, after) if changed else ""
     data: Json = {"changed": changed, "text": reply.plain_words(text) or summary, "summary": summary}
+    data["before"] = reply.state_digest(before)
     log.info("edit.done", job=job.job_id, step=name, changed=changed)
     await house.done(job, name, data)
 
@@ -352,15 +379,27 @@ async def _look(house: House, job: Job, session: Session, step: Step) -> None:
     if digest != reply.state_digest(before) and len(looks) > 1 and looks[-2] == digest:
         await _record(house, job, step.name, before, state, "")
         return
-    if len(looks) >= len(waits) and digest == reply.state_digest(before):
+    since_at = step.data.get("look_from") or now().isoformat()
+    step = replace(step, data={**step.data, "look_from": since_at})
+    has_waited_s = (now() - datetime.fromisoformat(since_at)).total_seconds()
+    never_rests = has_waited_s >= house.patience.give_up_after_s
+    if (len(looks) >= len(waits) and digest == reply.state_digest(before)) or never_rests:
         # Put back into the inbox later, the job looks again from the first look on.
-        await house.ledger.intend(job.job_id, step.name, step.token, {**step.data, "looks": [], "look_at": None})
-        raise RejectedError(policy.edit_no_effect(step.name, job.job_id))
+        kept = {**step.data, "looks": [], "look_at": None, "look_from": None}
+        await house.ledger.intend(job.job_id, step.name, step.token, kept)
+        raise RejectedError(policy.edit_no_effect(step.name, job.job_id, _told(step), never_rests=never_rests))
     await _plan_look(house, job, step, looks, waits[min(len(looks), len(waits) - 1)])
 
 
+def _told(step: Step) -> str:
+    """Give the last words of the turn whose effect was not found."""
+    answer = step.data.get("answer") or {}
+    told = step.data.get("told") or answer.get("error_message") or answer.get("text") or ""
+    return reply.without_secrets(str(told))
+
+
 async def _plan_look(house: House, job: Job, step: Step, looks: list[str], wait_s: float) -> None:
-    data = {**step.data, "looks": looks, "look_at": later(wait_s).isoformat()}
+    data = {**step.data, "looks": looks[-MOST_LOOKS:], "look_at": later(wait_s).isoformat()}
     await house.ledger.intend(job.job_id, step.name, step.token, data)
     raise _look_later(wait_s)
 
@@ -400,7 +439,13 @@ async def remember_draft(house: House, job: Job, session: Session) -> Json:
         return draft
     state = await house.client.state(session.session_id, house.skill(job))
     steps = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("edit-") and s.state == "done"]
-    if not reply.exportable(state.draft) or not any(s.data.get("changed") for s in steps):
+    has_changed = any(s.data.get("changed") for s in steps)
+    digest = reply.state_digest(state)
+    if not has_changed and steps and steps[0].data.get("before", digest) != digest:
+        # The effect of a turn that seemed to have none came later than the last look.
+        await house.ledger.done(job.job_id, steps[-1].name, house.token, {**steps[-1].data, "changed": True})
+        has_changed = True
+    if not reply.exportable(state.draft) or not has_changed:
         words = " ".join(str(s.data["text"]) for s in steps if s.data.get("text"))
         raise RejectedError(policy.no_edit_made(steps[-1].name if steps else "edit", words))
     await house.done(job, "draft", {"draft": state.draft, "timeline": reply.timeline_summary(state.draft)})

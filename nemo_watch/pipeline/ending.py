@@ -13,7 +13,7 @@ from dataclasses import replace
 import tomli_w
 
 from nemo_watch import folders, reply, reports
-from nemo_watch.errors import FolderError
+from nemo_watch.errors import FolderError, MediaError
 from nemo_watch.folders import Plan
 from nemo_watch.folders.names import split
 from nemo_watch.guarded import GuardedFolder
@@ -22,9 +22,10 @@ from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
 from nemo_watch.pipeline.editing import read_credits
-from nemo_watch.pipeline.house import House, InboxRules, log, now
+from nemo_watch.pipeline.house import House, InboxRules, StepAsideError, log, now
 from nemo_watch.pipeline.returning import left_elsewhere
 
+FETCH_AGAIN_S = 5.0
 STAYS = "The inbox is mounted read-only: the original stays where it is."
 
 
@@ -32,21 +33,29 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
     """Publish every export and the report beside them.
 
     Final names, hashes and the report's text are committed first, so that a kill after a rename makes no second copy.
-    Raises: FolderError (the result stays in the spool until the outbox can take it). Repeat: safe.
+    Raises: FolderError (the result stays in the spool until the outbox can take it), StepAsideError (it is to be
+    fetched again, as the spool has lost it). Repeat: safe.
     """
     name = "deliver"
     step = await house.ledger.step(job.job_id, name)
     if step is not None and step.state == "done":
         return
     house.show(job, name)
-    plan = step.data if step is not None else await _plan_delivery(house, job, session, draft, None)
+    plan = step.data if step is not None else None
+    if plan is None or not await _is_as_downloaded(house, job, plan):
+        plan = await _plan_delivery(house, job, session, draft, plan)
     rules = house.rules(job)
     while True:
         mark = _mark(plan, job)
         taken = False
-        for one in plan["files"]:
+        for number, one in enumerate(plan["files"], start=1):
             way = Plan(one["source"], one["target"], one["sha256"])
-            published = await rules.outbox.call_with(house.spool, folders.publish, rules.places.outbox, way, mark)
+            try:
+                published = await rules.outbox.call_with(house.spool, folders.publish, rules.places.outbox, way, mark)
+            except MediaError as error:
+                await house.ledger.clear(job.job_id, f"download-{number}")
+                log.warning("spool.damaged", job=job.job_id, why=error.message)
+                raise StepAsideError(FETCH_AGAIN_S, "retry", f"{error.message} It is fetched again.") from error
             taken = taken or not published
         if not taken:
             content = plan["report"].encode()
@@ -59,6 +68,15 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
         plan = await _plan_delivery(house, job, session, draft, plan)
     await house.done(job, name, plan)
     log.info("job.delivered", job=job.job_id, file=job.clip.rel, result=plan["files"][0]["target"])
+
+
+async def _is_as_downloaded(house: House, job: Job, plan: Json) -> bool:
+    """Tell whether a plan is about what lies in the spool: what was fetched again may have other bytes."""
+    for number, one in enumerate(plan["files"], start=1):
+        made = await house.recorded(job, f"download-{number}")
+        if made is None or made["sha256"] != one["sha256"]:
+            return False
+    return True
 
 
 async def _plan_delivery(house: House, job: Job, session: Session, draft: Json, before: Json | None) -> Json:

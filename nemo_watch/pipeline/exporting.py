@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from nemo_watch import folders, policy
-from nemo_watch.errors import CloudError, MediaError
+from nemo_watch.errors import CloudError, MediaError, RefusedError
 from nemo_watch.folders.files import target_errors
 from nemo_watch.model import Export, Job, Json, RenderStatus, Session
 from nemo_watch.pipeline.editing import RejectedError
@@ -102,7 +102,8 @@ async def _ask(house: House, job: Job, render_id: str) -> RenderStatus | None:
     try:
         return await house.client.render_status(render_id, house.skill(job))
     except CloudError as error:
-        if error.code == "404" or error.status == 404:
+        # Of a proxy's page nothing can be told: only the backend itself can say that it does not know an id.
+        if isinstance(error, RefusedError) and (error.code == "404" or error.status == 404):
             return None
         raise
 
@@ -162,11 +163,13 @@ async def kept_export_passes(house: House) -> bool | None:
             continue
         number = int(failure.step.removeprefix("render-"))
         begun = Session(session.data["session_id"], session.data["task_id"], session.data["user_id"])
-        data = _first_render()
+        # An earlier try whose answer was lost has left its id.
+        tried = await house.ledger.step(job.job_id, failure.step)
+        data = dict(tried.data) if tried is not None else _first_render()
         await house.ledger.intend(job.job_id, failure.step, house.token, data)
-        export = job.work.exports[number - 1]
+        export, is_again = job.work.exports[number - 1], tried is not None
         try:
-            await _submit_or_find(house, job, begun, draft.data["draft"], export, failure.step, data, again=False)
+            await _submit_or_find(house, job, begun, draft.data["draft"], export, failure.step, data, again=is_again)
         except CloudError as error:
             if error.code in policy.EXPORT_REFUSED:
                 return False
@@ -205,7 +208,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     except MediaError as error:
         return await _bad_bytes(house, job, name, rendering, made, part, error)
     except CloudError as error:
-        if error.status not in (403, 404, 410):
+        if error.status not in (403, 404, 410) and error.code not in ("402", "403", "404", "410"):
             raise
         # Neither address has it any more: the kept draft is made into a file once more, which is free.
         gone = MediaError("the backend does not have it any more.", code="download_corrupt")

@@ -16,9 +16,9 @@ from nemo_watch.client import Client
 from nemo_watch.config import SESSION_CREDITS, Hours
 from nemo_watch.errors import CloudError, ConfigError, OperatorError
 from nemo_watch.ledger import HoldNotice, Ledger
-from nemo_watch.model import SkillHeaders
-from nemo_watch.pipeline.budget import Budget
-from nemo_watch.pipeline.house import Patience, later, now
+from nemo_watch.model import OPEN_STATES, SkillHeaders
+from nemo_watch.pipeline.budget import ALL, Budget
+from nemo_watch.pipeline.house import Patience, later, needs_session, now
 from nemo_watch.policy import Hold
 
 PAUSED = "paused"
@@ -71,20 +71,49 @@ class Holds:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._credits: float | None = None
-        self._kept_export = True
         self._token = self._given()
 
     # ------------------------------------------------------------ before a payment
 
+    async def ensure_token(self) -> None:
+        """Take a token that lives long enough for a new session, before anything of it is paid.
+
+        A new anonymous token is another account, to which the sessions of the old one are unknown: while paid work of
+        the old one is under way none is asked for before the old one ends.
+        Raises: HeldError, CloudError, ConfigError, FolderError. Repeat: safe.
+        """
+        ends_at = await self._token_in_use_until()
+        if ends_at is not None:
+            sentence = (
+                f"The anonymous token ends at {ends_at:%Y-%m-%d %H:%M} UTC, and paid work of it is under way; with the "
+                "next token, which is another account, new work begins."
+            )
+            await self._begin("token_quota", sentence, later(self._patience.hold_looks.account_s))
+        await self._client.ensure_token(self._patience.token_life_s)
+
+    async def _token_in_use_until(self) -> datetime | None:
+        """Tell when a token ends that is too old to begin with and too much in use to be replaced; None if none is."""
+        credentials = self._client.credentials
+        ends_at = credentials.expires_at
+        if ends_at is None or ends_at <= now() or not credentials.expires_within(self._patience.token_life_s):
+            return None
+        for job in await self._ledger.jobs(OPEN_STATES, limit=ALL):
+            if await needs_session(self._ledger, job):
+                return ends_at
+        return None
+
     async def refuse(self, *, begun: bool) -> None:
         """Begin nothing that leads to a payment while paid work is held.
 
-        `begun`: the session is paid for already, so that hours and budget have nothing to say about what is left.
+        `begun`: the session is paid for already, so that hours, budget and the life of the token (with which it ends)
+        have nothing to say about what is left.
         Raises: HeldError, which makes this job held as well; CloudError.
         """
         is_paused = await self._show_pause()
         for hold in await self._ledger.holds():
             # What can be seen at once is not believed to the row, which lasts until the next look.
+            if begun and hold.reason == "token_quota":
+                continue
             if hold.reason not in ("hours", "budget", PAUSED) or (hold.reason == PAUSED and is_paused):
                 raise HeldError(hold.reason, hold.sentence)
         if begun:
@@ -140,14 +169,11 @@ class Holds:
     async def resume(self) -> list[str]:
         """Do what `resume` means for the holds: end the pause, and look at once whether the others are over.
 
-        An export that was refused is tried again; if no session is kept that could tell, the person's word counts.
         Returns the reasons that ended. Raises: LedgerError. Repeat: safe.
         """
         before = [hold.reason for hold in await self._ledger.holds()]
         await self._ledger.remember(PAUSED, None)
         await self.look(at_once=True)
-        if await self.is_held("export_blocked") and not self._kept_export:
-            await self._end("export_blocked")
         still = {hold.reason for hold in await self._ledger.holds()}
         return [reason for reason in before if reason not in still]
 
@@ -167,6 +193,8 @@ class Holds:
                 return await self._ledger.recall(PAUSED) is None
             case "hours":
                 return self._hours is None or self._hours.is_open(self._clock())
+            case "token_quota" if self._lives_long_enough():
+                return True
         if hold.reason != "budget" and not at_once and hold.look_at is not None and hold.look_at > self._clock():
             return False
         try:
@@ -184,18 +212,25 @@ class Holds:
         match reason:
             case "budget":
                 return not await self.budget.why_not()
+            case "token_quota" if await self._token_in_use_until() is not None:
+                return False
             case "token_quota":
                 await self._client.ensure_token(self._patience.token_life_s)
                 return True
             case "export_blocked":
-                passes = await self._asking.export_passes()
-                self._kept_export = passes is not None
-                return passes is True
+                # If no session of this account is kept that could tell, the next export does.
+                return await self._asking.export_passes() is not False
         balance = await self._client.balance(self._asking.skill())
         if reason != "credits":
             return True
         before, self._credits = self._credits, balance.available
         return balance.available >= SESSION_CREDITS or (before is not None and balance.available > before)
+
+    def _lives_long_enough(self) -> bool:
+        """Tell whether there is a token by now, however it came."""
+        credentials = self._client.credentials
+        ends_at = credentials.expires_at
+        return ends_at is not None and not credentials.expires_within(self._patience.token_life_s)
 
     def _given(self) -> str:
         try:

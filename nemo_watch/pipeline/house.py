@@ -191,6 +191,14 @@ async def paid_so_far(ledger: Ledger, job: Job) -> Paid:
     return paid
 
 
+async def needs_session(ledger: Ledger, job: Job) -> bool:
+    """Tell whether what was paid for a job is not downloaded yet, so that its account is still needed."""
+    if await paid_so_far(ledger, job) == "no":
+        return False
+    names = {step.name for step in await ledger.steps(job.job_id) if step.state == "done"}
+    return not all(f"download-{number}" in names for number in range(1, len(job.work.exports) + 1))
+
+
 def now() -> datetime:
     """Read the clock."""
     return datetime.now(UTC)

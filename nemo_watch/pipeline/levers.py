@@ -74,6 +74,8 @@ async def retry(desk: Desk, job_id: str, *, start: str = "", fresh: bool = False
     if start:
         return await _go_back(desk, job, steps, forgotten(job, steps, start))
     match job.state:
+        case "ready" | "waiting" | "held" if job.failure is not None:  # it was to be rejected, and goes on instead
+            return await _go_back(desk, job, steps, ("reject", "archive"))
         case "ready" | "waiting" | "held":
             return await _hurry(desk, job)
         case "rejected" | "cancelled":
@@ -255,6 +257,11 @@ async def with_what_was_paid(ledger: Ledger, job: Job, failure: Failure) -> Fail
     return failure if note is None else replace(failure, paid=_worse(failure.paid, note.data["paid"]))
 
 
+def paid_in_all(steps: Sequence[Step]) -> Paid:
+    """Tell whether anything was paid for a job, for edits that a retry has given up, too. Pure."""
+    return _worse(_paid_by(steps), _paid_before(steps))
+
+
 # ---------------------------------------------------------------- cancel
 
 
@@ -273,8 +280,15 @@ async def cancel(desk: Desk, job_id: str) -> Pulled:
             code="ended",
             hint=f"nemo-watch show {job.job_id} tells what came of it.",
         )
-    paid = await paid_so_far(desk.ledger, job)
-    if paid == "no":
+    steps = await desk.ledger.steps(job.job_id)
+    if any(step.name == "deliver" and step.state == "done" for step in steps):
+        raise OperatorError(
+            f"Job {job.job_id} has delivered {_name(job)}; only its original still has to leave the inbox.",
+            code="ended",
+            hint=f"nemo-watch show {job.job_id} tells what it waits for.",
+        )
+    paid, before = await paid_so_far(desk.ledger, job), _paid_before(steps)
+    if paid == "no" and before == "no":
         sentence = (
             "A person cancelled it. The file stays where it is and is not taken again until it changes; "
             f"nemo-watch retry {job.job_id} goes on with it."
@@ -286,8 +300,15 @@ async def cancel(desk: Desk, job_id: str) -> Pulled:
             f"Job {job.job_id} is cancelled, nothing was paid. {_name(job)} stays where it is and is not taken again "
             "until it changes.",
         )
-    if not await turning.condemn(desk.ledger, job, cancelled(job, paid)):
+    if not await turning.condemn(desk.ledger, job, cancelled(job, paid if paid != "no" else before)):
         raise _changed_meanwhile(job)
+    if paid == "no":
+        was = "was paid" if before == "yes" else "may have been paid"
+        return Pulled(
+            job.job_id,
+            f"Job {job.job_id} is cancelled. The edit that it had before {was}, and is given up; the next one was not "
+            f"begun. {_name(job)} is moved to rejects {desk.when}.",
+        )
     lost = "What was paid for its edit is lost" if paid == "yes" else "Its edit may have been paid, and that is lost"
     return Pulled(
         job.job_id,
@@ -302,8 +323,8 @@ def cancelled(job: Job, paid: Paid) -> Failure:
     return Failure(
         code=CANCELLED,
         message=f"A person cancelled it after its edit {what}.",
-        action=f"Nothing, if that was meant. To go on without paying again, put the file back into the inbox or run: "
-        f"nemo-watch retry {job.job_id}",
+        action="Nothing, if that was meant. To go on, put the file back into the inbox or run: nemo-watch retry "
+        f"{job.job_id} (nemo-watch show {job.job_id} tells what is kept: that is not paid again)",
         paid=paid,
         step=job.step,
     )

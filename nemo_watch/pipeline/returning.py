@@ -136,12 +136,7 @@ async def bring_back(house: House, job: Job) -> Job:
     step = await house.ledger.step(job.job_id, RETRY)
     if step is None or step.state == "done":
         return job
-    note = step.data
-    if note["report"] is not None:
-        await _remove_report(house, job, note["report"])
-        note = {**note, "report": None}
-        if not note["needed"]:
-            await house.ledger.intend(job.job_id, RETRY, house.token, note)
+    note = await remove_void_report(house, job, step)
     if not note["needed"]:
         return job  # where the files lie stays written: at the job's end they leave from there
     house.show(job, RETRY)
@@ -155,11 +150,19 @@ async def bring_back(house: House, job: Job) -> Job:
     return await _settle(house, job, note)
 
 
-async def _remove_report(house: House, job: Job, report: Json) -> None:
+async def remove_void_report(house: House, job: Job, step: Step | None = None) -> Json:
+    """Remove the error report of a job that a person had go on; give what is left to be done. Repeat: safe."""
+    step = step or await house.ledger.step(job.job_id, RETRY)
+    if step is None or step.state == "done" or step.data["report"] is None:
+        return step.data if step is not None else {}
+    report = step.data["report"]
     try:
         await house.rules(job).rejects.call(folders.remove_own, report["target"], report["content"].encode())
     except FolderError as error:
         log.info("report.left", path=report["target"], why=error.message)
+    note = {**step.data, "report": None}
+    await house.ledger.intend(job.job_id, RETRY, house.token, note)
+    return note
 
 
 async def _carry_back(house: House, job: Job, note: Json) -> bool:

@@ -16,7 +16,8 @@ from nemo_watch.pipeline.editing import RejectedError
 from nemo_watch.pipeline.ending import archive
 from nemo_watch.pipeline.house import House, StepAsideError, log
 
-LOOK_S = 5.0
+LOOK_S = 120.0
+"""How often a job looks by itself whether the one it waits for has ended; whoever ends that one wakes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ _SNIPPET_CHARS = 200
 _MESSAGE_CHARS = 500
 
 _NO_CREDITS = "2001"
+NO_CREDITS_SAID = "2001?"
+"""The code of a turn whose words alone speak of exhausted credits: a title may do that, too, so the balance decides."""
 # "2001" as a number of its own: not a part of a longer number, a date or a version.
 _NO_CREDITS_IN_ERROR = re.compile(r"(?<![\d.\-/])2001(?![\d\-/]|\.\d)")
 _NO_CREDITS_IN_TEXT = re.compile(
@@ -54,9 +56,9 @@ class TurnBuilder:
     """Takes a stream's events one by one and gives the Turn at its end; any input is survived.
 
     The final text is made of the whole texts; fragments count only where no whole text followed them. An in-stream
-    error's code is "2001" wherever the events speak of exhausted credits (to be confirmed by the balance), the
-    backend's own code where there is one, else "stream_error". The sentence about a temporary issue is dropped after
-    other text; alone it makes the error code "temporary_issue".
+    error's code is "2001" where an error or a tool speaks of exhausted credits, NO_CREDITS_SAID where only the text
+    does, the backend's own code where there is one, else "stream_error". The sentence about a temporary issue is
+    dropped after other text; alone it makes the error code "temporary_issue".
     Source: contract.md 6.2-6.5.
     """
 
@@ -68,6 +70,7 @@ class TurnBuilder:
         self._unknown: list[str] = []
         self._error: tuple[str, str] | None = None
         self._no_credits = ""
+        self._no_credits_said = ""
         self._seen: set[str] = set()
         self._break_before_text = False
 
@@ -81,7 +84,7 @@ class TurnBuilder:
             length += len(piece)
             if length >= _PROGRESS_CHARS:
                 break
-        return "".join(reversed(tail))[-_PROGRESS_CHARS:]
+        return without_secrets("".join(reversed(tail))[-_PROGRESS_CHARS:])
 
     def feed(self, event_type: str, data: str) -> EventKind:
         """Take one event as the stream's parser gives it.
@@ -137,6 +140,8 @@ class TurnBuilder:
             code, message = "temporary_issue", text
         if self._no_credits:
             code, message = _NO_CREDITS, message if code == _NO_CREDITS else self._no_credits
+        elif self._no_credits_said and not code:
+            code, message = NO_CREDITS_SAID, self._no_credits_said
         return Turn(
             text=without_noise,
             tools=tuple(self._tools),
@@ -302,7 +307,7 @@ class TurnBuilder:
     def _scan_text(self, text: str) -> None:
         found = _NO_CREDITS_IN_TEXT.search(text)
         if found:
-            self._no_credits = printable(text[max(0, found.start() - 100) : found.end() + 100])
+            self._no_credits_said = printable(text[max(0, found.start() - 100) : found.end() + 100])
 
     def _remember_unknown(self, event: Any) -> EventKind:
         if len(self._unknown) < _UNKNOWN_MOST:

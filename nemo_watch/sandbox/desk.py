@@ -176,6 +176,9 @@ class Desk:
             case "lose":
                 await self._app(scope, receive, _nowhere)
                 await cut(scope)
+            case "mask" if fault is not None:
+                await self._app(scope, receive, _nowhere)
+                await _spoiled(self._backend, fault)(scope, receive, send)
             case "answer" if fault is not None:
                 await _spoiled(self._backend, fault)(scope, receive, send)
             case "delay" if fault is not None:

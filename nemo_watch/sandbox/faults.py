@@ -22,6 +22,7 @@ Do = Literal[
     "cut",  # the connection ends before anything happened
     "lose",  # everything happens, then the connection ends without a byte
     "delay",  # everything happens, later
+    "mask",  # everything happens, then an error is answered in its place
     "break_stream",  # the connection ends after some events; the turn goes on
     "heartbeats",  # nothing but heartbeats, until the client leaves; the turn goes on
     "silent",  # the edit is made, and nothing is said of it
@@ -29,6 +30,7 @@ Do = Literal[
     "fail_turn",  # the turn ends with an error inside the stream, and nothing is edited
     "stages",  # the draft changes, and changes once more some time later
     "late",  # the message is taken, the work on it begins some time later
+    "afterwards",  # something is said and the stream ends well, the edit is made some time later
     "fail_render",  # taken, then failed
     "stick",  # taken, and never finished
     "forget",  # the render is not known any more
@@ -38,10 +40,11 @@ Do = Literal[
     "no_ranges",  # the whole file, whatever part was asked for
 ]
 
-_ANYWHERE = frozenset({"answer", "cut", "lose", "delay"})
+_ANYWHERE = frozenset({"answer", "cut", "lose", "delay", "mask"})
 _ONLY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("break_stream", "heartbeats", "silent", "talk", "fail_turn", "stages", "late"), frozenset({"run_sse"})
+        ("break_stream", "heartbeats", "silent", "talk", "fail_turn", "stages", "late", "afterwards"),
+        frozenset({"run_sse"}),
     ),
     **dict.fromkeys(("fail_render", "stick"), frozenset({"render"})),
     **dict.fromkeys(("forget", "no_url"), frozenset({"poll"})),
@@ -73,8 +76,9 @@ class Fault:
     """One line of the script: spoil requests to `on`, from the one after the first `after`, `times` of them (0: all).
 
     `rate` is the share of the requests in its turn that are spoiled, chosen by the seed. `code`, `status`, `message`
-    and `retry_after` (seconds) are for "answer"; with `page` it is a proxy's HTML page. `seconds` are of the sandbox's
-    clock; `events` is how many are told before the stream breaks, `share` how much of a file comes before the end.
+    and `retry_after` (seconds) are for "answer" and "mask"; with `page` it is a proxy's HTML page. `seconds` are of the
+    sandbox's clock; `events` is how many are told before the stream breaks, `share` how much of a file comes before
+    the end.
     """
 
     on: Endpoint

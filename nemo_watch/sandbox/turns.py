@@ -126,6 +126,10 @@ class Turns:
                 return fault.message
             case "fail_turn" if fault is not None:
                 raise OperatorError(fault.message, code="fault")
+            case "afterwards" if fault is not None:
+                feed.tell(Said(fault.message, last=True))
+                feed.close("ended")
+                await self._settings.sleep(fault.seconds)
             case "late" if fault is not None:
                 await self._settings.sleep(fault.seconds)
             case "stages" if fault is not None:

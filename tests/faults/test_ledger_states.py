@@ -20,12 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.turning import begin_anew, call_off, turn_back
 from nemo_watch.model import OPEN_STATES, Failure, Job, Json
+from nemo_watch.pipeline import levers
+from nemo_watch.pipeline.levers import Desk
 from tests.integration.test_ledger import make_job
 
 T = TypeVar("T")
 STEPS = ("edit-1", "edit-2")
 LATER = datetime.now(UTC) + timedelta(days=36_500)
-NOTE: Json = {"files": [], "report": None, "needed": [], "place": "", "paid": "no"}
+NOTE: Json = {"files": [], "report": None, "needed": False, "place": "rejects", "as_drop": False, "paid": "no"}
 Fate = st.sampled_from(("changed", "refused", "lost", "killed before it was sent", "killed after it was sent"))
 
 
@@ -36,9 +38,17 @@ class Known:
     edit: int
     run: int
     is_open: bool = True
+    is_condemned: bool = False
+    rows: set[str] = field(default_factory=set)
+    """The steps that the ledger must know: sent, perhaps, and neither refused nor given up by a person."""
     sent: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     """How often a person said that a step may be sent once more."""
+
+
+def last_alive(runs: list[Job]) -> Job:
+    """Give the run that the next drop of an edit is about."""
+    return next((run for run in reversed(runs) if run.state != "cancelled"), runs[-1])
 
 
 class LedgerLife(RuleBasedStateMachine):
@@ -94,15 +104,15 @@ class LedgerLife(RuleBasedStateMachine):
         runs = [one for one in jobs if not one.reuses]
         if not runs:
             self._enter(edit, job)
-        elif runs[-1].state in ("rejected", "cancelled"):
-            self.do(self.ledger.reopen(runs[-1].job_id, "videos", job.clip, job.work))
-            self.known[runs[-1].job_id].is_open = True
+        elif (paying := last_alive(runs)).state in ("rejected", "cancelled"):
+            self.do(self.ledger.reopen(paying.job_id, job))
+            self.known[paying.job_id].is_open = True
         elif duplicates == "process":
             self.grown[edit] += 1
             self._enter(edit, replace(job, job_id=f"{job.edit_id}-{len(runs) + 1}"))
         elif duplicates == "reuse":
             number = len(jobs) - len(runs) + 1
-            self._enter(edit, replace(job, job_id=f"{runs[-1].job_id}.{number}", reuses=runs[-1].job_id))
+            self._enter(edit, replace(job, job_id=f"{paying.job_id}.{number}", reuses=paying.job_id))
 
     def _enter(self, edit: int, job: Job) -> None:
         assert job.job_id not in self.known
@@ -129,6 +139,10 @@ class LedgerLife(RuleBasedStateMachine):
         known = self.known[job.job_id]
         assert known.is_open, "an ended job came back by itself"
         self.do(self.ledger.update(job.job_id, active=True, state="ready", reason="", next_try_at=None))
+        if job.failure is not None:
+            assert known.is_condemned
+            self._end(job, "rejected", job.failure)
+            return
         if job.reuses:
             self._end(job, "delivered")
             return
@@ -151,6 +165,7 @@ class LedgerLife(RuleBasedStateMachine):
     def _pay(self, job: Job, name: str, fate: str) -> None:
         known = self.known[job.job_id]
         self.do(self.ledger.intend(job.job_id, name, str(self.token), {"before": {}}))
+        known.rows.add(name)
         if fate == "killed before it was sent":
             self.kill()
             return
@@ -160,6 +175,7 @@ class LedgerLife(RuleBasedStateMachine):
         elif fate == "refused":
             known.sent[name] -= 1
             self.do(self.ledger.clear(job.job_id, name))
+            known.rows.discard(name)
             self._wait(job)
         elif fate == "lost":
             self._wait(job)
@@ -182,7 +198,7 @@ class LedgerLife(RuleBasedStateMachine):
 
     def _end(self, job: Job, state: str, failure: Failure | None = None) -> None:
         self.do(self.ledger.update(job.job_id, active=False, state=state, failure=failure, next_try_at=None))
-        self.known[job.job_id].is_open = False
+        self.known[job.job_id].is_open = self.known[job.job_id].is_condemned = False
 
     @rule()
     def kill(self) -> None:
@@ -212,15 +228,20 @@ class LedgerLife(RuleBasedStateMachine):
     @precondition(lambda self: self._all(OPEN_STATES))
     @rule(data=st.data(), late=st.booleans())
     def cancel(self, data: st.DataObject, late: bool) -> None:
-        """A person calls off a job of which nothing was sent; a word about what it was before counts for nothing."""
+        """A person ends a job: nothing sent, it is called off; else it is rejected by its next worker.
+
+        A word about what it was before counts for nothing.
+        """
         job = data.draw(st.sampled_from(self._all(OPEN_STATES)))
-        if self.do(self.ledger.steps(job.job_id)):
+        known = self.known[job.job_id]
+        if late:
+            read = replace(job, updated_at=job.updated_at - timedelta(seconds=1))
+            assert not self.do(call_off(self.ledger, read, reason="cancelled", sentence="A person said so."))
             return
-        read = replace(job, updated_at=job.updated_at - timedelta(seconds=1)) if late else job
-        done = self.do(call_off(self.ledger, read, reason="cancelled", sentence="A person said so."))
-        assert done == (not late)
-        if done:
-            self.known[job.job_id].is_open = False
+        pulled = self.do(levers.cancel(Desk(self.ledger, {}, "", is_running=False), job.job_id))
+        assert pulled.changed == (not known.is_condemned)
+        known.is_condemned = bool(known.rows)
+        known.is_open = known.is_condemned
 
     @precondition(lambda self: self._all(("rejected",)))
     @rule(data=st.data(), names=st.sampled_from(((), ("edit-2",), STEPS)))
@@ -232,6 +253,7 @@ class LedgerLife(RuleBasedStateMachine):
         known.is_open = True
         for name in names:
             known.words[name] = known.sent[name]
+            known.rows.discard(name)
 
     @precondition(lambda self: self._all(("rejected", "delivered"), paying=True))
     @rule(data=st.data())
@@ -257,6 +279,16 @@ class LedgerLife(RuleBasedStateMachine):
         for job_id, known in self.known.items():
             for name, times in known.sent.items():
                 assert times <= 1 + known.words[name], (job_id, name)
+
+    @invariant()
+    def what_may_have_been_sent_is_remembered(self) -> None:
+        for job_id, known in self.known.items():
+            assert known.rows <= {step.name for step in self.do(self.ledger.steps(job_id))}, job_id
+
+    @invariant()
+    def only_who_was_ended_by_a_person_is_to_be_rejected(self) -> None:
+        for job in self._all(OPEN_STATES):
+            assert (job.failure is not None) == self.known[job.job_id].is_condemned, job.job_id
 
     @invariant()
     def no_job_is_lost_and_none_ended_comes_back(self) -> None:

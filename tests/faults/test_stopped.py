@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from nemo_watch.sandbox.faults import Fault
+from nemo_watch.statefolder import LOCK_NAME, state_lock
 from tests.media_fixtures import clip
 from tests.program import Place, until
 from tests.pulling import CUT, at_backend, drop, messages, records
@@ -110,3 +113,33 @@ def test_stopping_does_not_wait_for_a_closed_gate(tmp_path: Path, tmp_path_facto
         assert (outcome.delivered, outcome.rejected, outcome.waiting) == (0, 0, 1)
         assert place.files("inbox") == ["talk.mp4", "talk.txt"]
         assert messages(place) == []
+
+
+def test_a_hold_and_a_silent_backend_keep_neither_the_work_nor_the_end_waiting(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    silent = Fault("balance", "delay", seconds=3600.0, after=1, times=0)
+    with at_backend(tmp_path, silent, credits=0) as place:
+        drop(place, tmp_path_factory)
+        assert asyncio.run(place.work_off()).waiting == 1
+        place.drop("letter.mp4", b"Dear editor, please find the video attached.", CUT)
+        with place.process() as running:
+            running.wait_for(lambda: "letter.mp4.error.toml" in place.files("rejects"), "other work is done")
+            assert running.stop() == 0
+        assert place.files("inbox") == ["talk.mp4", "talk.txt"]
+
+
+def test_a_daemon_waits_for_a_command_that_holds_the_ledger_and_for_no_other_daemon(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    with place.process() as running:
+        running.wait_for(lambda: running.said("daemon.ready"), "ready")
+        told = place.run("run", "--once")
+        assert (told.returncode, "already runs" in told.stderr) == (1, True)
+        assert running.stop() == 0
+    command = contextlib.ExitStack()
+    command.enter_context(state_lock(str(place.state)))
+    with command, place.process("--once") as running:
+        lock, open_files = str(place.state / LOCK_NAME), Path(f"/proc/{running.child.pid}/fd")
+        until(lambda: lock in {os.path.realpath(fd) for fd in open_files.iterdir()}, "it waits for the lock")
+        command.close()
+        assert running.child.wait(60) == 0, running.log()

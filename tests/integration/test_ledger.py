@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from nemo_watch.errors import LedgerError
-from nemo_watch.ledger import Ledger
+from nemo_watch.ledger import Ledger, database
 from nemo_watch.ledger.rows import work_from_text, work_to_text
 from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, Work
 
@@ -129,7 +134,7 @@ async def test_a_reopened_job_keeps_what_was_paid(ledger: Ledger) -> None:
     await ledger.intend("e1-1", "reject", "t", {})
     await ledger.update("e1-1", state="rejected", failure=Failure("x", "m", "a"))
     moved = FileRef("b/clip.mp4", replace(job.clip.stamp, inode=7))
-    await ledger.reopen("e1-1", "videos", moved, job.work)
+    await ledger.reopen("e1-1", replace(job, clip=moved))
     fresh = await ledger.job("e1-1")
     assert fresh is not None
     assert (fresh.state, fresh.clip, fresh.failure) == ("ready", moved, None)
@@ -187,3 +192,76 @@ def test_a_missing_ledger_is_not_made_by_a_command(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="no ledger"):
         Ledger(path, create=False)
     assert not os.path.exists(path)
+
+
+# ---------------------------------------------------------------- several commits at once
+
+
+async def test_who_is_told_finds_it_on_the_disk_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    ledger = Ledger(path)
+    go = threading.Event()
+    ledger._thread.submit(go.wait)  # all that follows is asked for before any of it is done
+
+    def fail(_connection: Connection) -> None:
+        raise ValueError("this one alone")
+
+    async def entered(number: int) -> bool:
+        await ledger.enter(make_job(number))
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            return other.execute("SELECT count(*) FROM jobs WHERE job_id = ?", (f"e{number}-1",)).fetchone() == (1,)
+
+    asked = [asyncio.create_task(entered(number)) for number in (1, 2)]
+    failing = asyncio.create_task(ledger.transact(fail))
+    asked += [asyncio.create_task(entered(number)) for number in (3, 4)]
+    await asyncio.sleep(0)
+    go.set()
+    assert await asyncio.gather(*asked) == [True] * 4
+    with pytest.raises(ValueError, match="this one alone"):
+        await failing
+    await ledger.close()
+
+
+async def test_a_locked_ledger_is_told_to_all_who_wait_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_S", 1.0)
+    path = str(tmp_path / "ledger.db")
+    ledger = Ledger(path)
+    begun: list[float] = []
+    sa.event.listen(ledger._engine, "begin", lambda _c: begun.append(time.monotonic()))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        told = await asyncio.gather(*(ledger.enter(make_job(n)) for n in range(9)), return_exceptions=True)
+        assert [type(one) for one in told] == [LedgerError] * 9
+        assert len(begun) <= 2, "the first one, and then all the others together"
+    await ledger.enter(make_job(1))
+    await ledger.close()
+
+
+# ---------------------------------------------------------------- a start, an end
+
+
+async def test_after_a_start_nothing_fails_for_long_and_nothing_waits_for_years(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    years = datetime.now(UTC) + timedelta(days=3650)
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    await ledger.update("e1-1", state="waiting", attempts=3, first_failed_at=long_ago, next_try_at=years)
+    await ledger.calm()
+    job = await ledger.job("e1-1")
+    assert job is not None
+    assert (job.attempts, job.first_failed_at) == (0, None)
+    assert job.next_try_at is not None
+    assert job.next_try_at <= datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.mark.parametrize("state", ["delivered", "rejected", "cancelled"])
+async def test_the_end_of_a_job_wakes_those_that_wait_for_it(ledger: Ledger, state: str) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.enter(replace(make_job(2), job_id="e1-1.1", edit_id="e1", reuses="e1-1"))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await ledger.update("e1-1.1", state="waiting", reason="reuse", next_try_at=later)
+    await ledger.update("e1-1", state="waiting", next_try_at=later)
+    assert await ledger.next_ready(datetime.now(UTC), exclude=[], newest=False) is None
+    await ledger.update("e1-1", state=state)
+    woken = await ledger.next_ready(datetime.now(UTC), exclude=[], newest=False)
+    assert woken is not None
+    assert woken.job_id == "e1-1.1"

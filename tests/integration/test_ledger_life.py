@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -168,7 +169,7 @@ async def test_jobs_under_way_keep_everything_and_one_put_back_is_gone_through_a
     now = datetime.now(UTC) + DETAILS + DAY
     assert await forget(ledger, now) == 1
     assert (await ledger.steps("e9-1"))[0].data["text"] == "hello"
-    await ledger.reopen(job.job_id, "videos", job.clip, job.work)
+    await ledger.reopen(job.job_id, replace(job, state="ready", failure=None))
     await ledger.done(job.job_id, "edit-2", "t", {"changed": True, "text": "again"})
     assert await forget(ledger, now) == 0
     await ledger.update(job.job_id, state="delivered")
@@ -225,10 +226,32 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE recipes (name TEXT)")
         db.commit()
-    with pytest.raises(LedgerError, match="no ledger"):
-        Ledger(str(path))
+    for create in (True, False):  # a command must not make one of it, either
+        with pytest.raises(LedgerError, match="no ledger"):
+            Ledger(str(path), create=create)
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
+
+
+def test_an_emptied_ledger_is_not_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.touch()
+    with pytest.raises(LedgerError, match="is empty") as caught:
+        Ledger(str(path), create=False)
+    assert "restore it from a backup" in caught.value.hint
+    assert path.stat().st_size == 0 or _tables(path) == []
+    # A first start that was killed before its first commit leaves this behind: the daemon goes on.
+    asyncio.run(Ledger(str(path)).close())
+    path.write_bytes(b"")
+    (tmp_path / "client_id").write_text("one")
+    with pytest.raises(LedgerError, match="is empty"):
+        Ledger(str(path))
+    assert path.stat().st_size == 0 or _tables(path) == []
+
+
+def _tables(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return [name for (name,) in db.execute("SELECT name FROM sqlite_master")]
 
 
 def test_a_locked_ledger_says_who_must_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nemo_watch.model import SessionState, Turn
 from nemo_watch.reply import (
+    NO_CREDITS_SAID,
     TurnBuilder,
     exportable,
     plain_words,
@@ -197,7 +198,10 @@ class TestTurn:
         response = {"name": "edit", "response": {"error": "code 2001: insufficient credits"}}
         tool = {"content": {"parts": [{"functionResponse": response}], "role": "user"}}
         assert turn(tool, said("Sorry.")).error_code == "2001"
-        assert turn(said("The request failed: error code 2001.")).error_code == "2001"
+        # Words alone may be a title's: the balance has the last word.
+        assert turn(said("The request failed: error code 2001.")).error_code == NO_CREDITS_SAID
+        assert turn(tool, said("Error 2001.")).error_code == "2001"
+        assert turn({"error": "boom"}, said("Error 2001.")).error_code == "stream_error"
 
     @pytest.mark.parametrize(
         "text", ["Title added: 2001", "2001: A Space Odyssey style", "shot 2001-01-01, 12001 frames"]

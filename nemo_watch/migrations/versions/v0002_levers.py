@@ -25,4 +25,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: a ledger remembers what was paid, and going back would forget a part of it."""
-    raise NotImplementedError("the ledger's schema only goes forward; restore the copy made before the upgrade")
+    raise NotImplementedError("the ledger's schema only goes forward: go back with a backup of the ledger")
