@@ -284,6 +284,38 @@ async def test_dropped_again_while_its_job_ends_nothing_is_lost_or_paid_twice(
         assert len(records.renders()) == 1 or again == "another name"
 
 
+# ---------------------------------------------------------------- a spool that loses what it holds
+
+
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+async def test_a_result_that_the_spool_has_lost_is_fetched_again(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(ending, "FETCH_AGAIN_S", 0.1)
+    place = Place(tmp_path / "place")
+    outbox = place.root / "outbox"
+    outbox.rmdir()
+    outbox.write_text("in the way")
+    async with place.daemon() as daemon:
+        place.drop("talk.mp4", source, "cut the pauses")
+        (held,) = await eventually(lambda: daemon.ledger.jobs(("held",)), "the outbox cannot take it")
+        assert held.reason == "outbox_unavailable"
+        (kept,) = place.state.joinpath("spool").rglob("*.mp4")
+        whole = kept.read_bytes()
+        if how == "damaged":
+            kept.write_bytes(bytes(len(whole)))
+        else:
+            kept.unlink()
+        outbox.unlink()
+        outbox.mkdir()
+        await daemon.ledger.wake("outbox_unavailable")
+        daemon.dispatch.wake()
+        await eventually(lambda: "talk.mp4" in place.files("archive"), "delivered")
+        assert (outbox / "talk.mp4").read_bytes() == whole
+        assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+    assert charges(place) == 1
+
+
 # ---------------------------------------------------------------- what died before
 
 

@@ -70,6 +70,44 @@ async def test_nothing_begins_with_a_token_that_ends_within_the_hour(tmp_path: P
             assert daemon.client.credentials.expires_at != first
 
 
+async def test_a_new_account_begins_when_what_the_old_one_paid_is_at_home(tmp_path: Path, source: str) -> None:
+    """A new anonymous token is another account: what is paid in the old one would be lost with it."""
+    with served(tmp_path, token_ttl_s=300.0) as place:
+        async with running(place, replace(SOON, token_life_s=200.0)) as daemon:
+            drop(place, source, 1)
+            await come_to(daemon, delivered=1)
+            # As if a paid job of this account were still to be exported, in the token's last hour.
+            (paid,) = await daemon.ledger.jobs()
+            await daemon.ledger.clear(paid.job_id, "download-1")
+            await daemon.ledger.update(paid.job_id, state="held", reason="test", next_try_at=None)
+            daemon.holds._patience = replace(daemon.holds._patience, token_life_s=400.0)
+            drop(place, source, 2)
+            hold = await hold_of(daemon, "token_quota")
+            assert "paid work of it is under way" in hold["why"]
+            with Records(tmp_path / "backend") as records:
+                assert len(records.requests("POST", "/api/auth/anonymous-token")) == 1
+            assert not await daemon.holds.resume()
+            await daemon.holds.refuse(begun=True)  # what is paid goes on while its token lives
+            await daemon.ledger.update(paid.job_id, state="delivered", reason="")
+            daemon.holds._patience = replace(daemon.holds._patience, token_life_s=200.0)
+            await come_to(daemon, delivered=2)
+            with Records(tmp_path / "backend") as records:
+                assert len(records.requests("POST", "/api/auth/anonymous-token")) == 1
+
+
+async def test_an_export_hold_ends_if_nothing_is_kept_that_could_tell(tmp_path: Path, source: str) -> None:
+    with served(tmp_path, Fault("render", "answer", code=402, status=402)) as place:
+        async with running(place, SELDOM) as daemon:
+            drop(place, source, 1)
+            await come_to(daemon, rejected=1)
+            (job,) = await daemon.ledger.jobs()
+            await daemon.ledger.clear(job.job_id, "session")  # of an account that is another one now
+            drop(place, source, 2)
+            await come_to(daemon, held=1)
+            assert await daemon.holds.resume() == ["export_blocked"]
+            await come_to(daemon, delivered=1)
+
+
 async def test_the_day_s_budget_holds_the_rest_until_the_next_day(tmp_path: Path, source: str) -> None:
     place = Place(tmp_path / "place", extra="[budget]\ncredits_per_day = 100")
     async with running(place) as daemon:

@@ -12,8 +12,11 @@ from nemo_watch.client import Client, Credentials, UploadSource
 from nemo_watch.errors import RefusedError
 from nemo_watch.model import Export, SkillHeaders
 from nemo_watch.reply import exportable, state_digest, timeline_summary
+from nemo_watch.sandbox.faults import Fault, Faults
+from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
 from tests import media_fixtures
+from tests.program import eventually
 
 SKILL = SkillHeaders("ai-video-pro-online", "1.0.0", "unknown")
 
@@ -98,6 +101,21 @@ async def test_a_token_that_is_being_given_is_kept_though_its_caller_is_cancelle
         again = new_client()
         assert (await again.balance(SKILL)).available == 10_000
         await again.aclose()
+
+
+async def test_who_comes_while_a_token_is_asked_for_waits_for_that_one(tmp_path: Path) -> None:
+    faults = Faults([Fault("token", "delay", seconds=2.0)])
+    with SandboxServer(tmp_path / "store", faults=faults) as sandbox:
+        credentials = Credentials(str(tmp_path / "state"), account="sandbox", env={})
+        client = Client(api_url=sandbox.url, web_url="https://web.example.com", credentials=credentials)
+        first = asyncio.create_task(client.ensure_token())
+        await eventually(tmp_path.joinpath("state", "client_id").exists, "it is asked for")
+        first.cancel()
+        await asyncio.wait([first])
+        await client.ensure_token()
+        with Records(tmp_path / "store") as records:
+            assert len(records.requests("POST", "/api/auth/anonymous-token")) == 1
+        await client.aclose()
 
 
 async def test_a_forgiving_sandbox_gives_another_token_for_one_that_was_never_used(tmp_path: Path) -> None:
