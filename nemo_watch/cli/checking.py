@@ -14,12 +14,12 @@ from dataclasses import asdict
 
 from nemo_watch import config as configuration
 from nemo_watch import media, skills
+from nemo_watch.building import build_client, refuse_bad_layout
 from nemo_watch.cli import EXIT_CONFIG, EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.findings import Finding, show
 from nemo_watch.cli.foldercheck import folders, writable
 from nemo_watch.cli.standing import standings
 from nemo_watch.config import Config
-from nemo_watch.daemon import build_client, refuse_bad_layout
 from nemo_watch.errors import CloudError, ConfigError, LedgerError, MediaToolError
 from nemo_watch.ledger import Ledger
 from nemo_watch.statefolder import LEDGER_NAME, is_running

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from nemo_watch import skills
+from nemo_watch.building import build_client
 from nemo_watch.cli import EXIT_GOOD
 from nemo_watch.cli.levers import pull
 from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.places import load_config
 from nemo_watch.config import SESSION_CREDITS, Config, local_day
-from nemo_watch.daemon import build_client, embedded_sandbox
+from nemo_watch.daemon import embedded_sandbox
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Json
 from nemo_watch.obeying import BACKEND_WITHIN_S, backend_silent

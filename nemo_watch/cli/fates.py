@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from nemo_watch import folders, media, pipeline
+from nemo_watch.building import assets_of, build_intake, inbox_rules
 from nemo_watch.cli.jobwords import job_words
 from nemo_watch.config import SESSION_CREDITS, Config, Inbox
-from nemo_watch.daemon import assets_of, build_intake, inbox_rules
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
 from nemo_watch.intake import SettleRules, settle_rules

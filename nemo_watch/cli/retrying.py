@@ -14,13 +14,13 @@ from dataclasses import asdict
 import typer
 from rich.console import Console
 
+from nemo_watch.building import inbox_rules
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.jobs import find_job
 from nemo_watch.cli.levers import pull
 from nemo_watch.cli.pictures import safe
 from nemo_watch.cli.places import load_config
 from nemo_watch.config import SESSION_CREDITS, Config
-from nemo_watch.daemon import inbox_rules
 from nemo_watch.errors import OperatorError
 from nemo_watch.guarded import GuardedFolder, unguarded
 from nemo_watch.ledger import Ledger

@@ -16,13 +16,13 @@ from typing import Any
 from rich.console import Console
 
 from nemo_watch import skills
+from nemo_watch.building import build_client
 from nemo_watch.cli import EXIT_GOOD
 from nemo_watch.cli.jobs import find_job
 from nemo_watch.cli.jobwords import clock, job_words
 from nemo_watch.cli.pictures import plain, safe, step_words
 from nemo_watch.cli.places import load_config
 from nemo_watch.config import Config
-from nemo_watch.daemon import build_client
 from nemo_watch.errors import LedgerError, OperatorError
 from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S

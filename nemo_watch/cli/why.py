@@ -10,26 +10,24 @@ import contextlib
 import json
 import os
 import stat
-import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from rich.console import Console
 
 from nemo_watch import reports
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD, EXIT_USAGE
-from nemo_watch.cli.fates import Fate, Oracle, is_left_behind
-from nemo_watch.cli.jobwords import clock, job_words
+from nemo_watch.cli.fates import Oracle, is_left_behind
+from nemo_watch.cli.jobwords import job_words
 from nemo_watch.cli.levers import ask
 from nemo_watch.cli.pictures import safe
 from nemo_watch.cli.places import ROLES, Spot, folder_of, hung_folders, lexical, load_config, locate, named_inboxes
-from nemo_watch.cli.plan import fate_words
+from nemo_watch.cli.whywords import Said, as_table, in_words, late, of_folder, of_job, read_report, would
 from nemo_watch.config import Config, Inbox
 from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S
 from nemo_watch.intake import NameRules
-from nemo_watch.intake.names import name_key, sidecar_keys, split_name, split_rel
+from nemo_watch.intake.names import name_key, sidecar_keys, split_rel
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import clips_of, job_of_file, job_that_put, last_job_at, reading
 from nemo_watch.model import OPEN_STATES, FileRef, FileStamp, Job
@@ -39,29 +37,9 @@ from nemo_watch.statefolder import LEDGER_NAME, is_running
 from nemo_watch.watcher.disk import target_over
 from nemo_watch.watcher.guard import NOT_ENTERED
 
-REPORT_MOST_BYTES = 256 * 1024
 MISUSED = ("folder", "no_name")
 """What is asked about a folder, or about nothing, has no answer: the command was used in a way it cannot be."""
 NO_NAME = '""'
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is known of a file. `state` is a job's state, a waiting file's rule, or a word for why there is nothing.
-
-    `found` is False if there is no such file or no rule for it. `tells_when`: the sentence says since when itself.
-    """
-
-    state: str
-    sentence: str
-    found: bool = True
-    since_at: datetime | None = None
-    next_at: datetime | None = None
-    job: Job | None = None
-    code: str = ""
-    action: str = ""
-    note: str = ""
-    tells_when: bool = False
 
 
 def run_why(config_path: str | None, file: str, *, as_json: bool) -> int:
@@ -75,40 +53,6 @@ def run_why(config_path: str | None, file: str, *, as_json: bool) -> int:
         console = Console(highlight=False, soft_wrap=True, stderr=is_misused)
         console.print(f"{safe(file) or NO_NAME}: {safe(in_words(said))}")
     return EXIT_USAGE if is_misused else EXIT_GOOD if said.found else EXIT_FOUND
-
-
-def in_words(said: Said) -> str:
-    """Put the rule, since when and what comes next into one sentence."""
-    parts = []
-    if said.since_at is not None and not said.tells_when:
-        parts.append(f"since {clock(said.since_at)}")
-    if said.next_at is not None and not said.tells_when:
-        parts.append(f"next look at {clock(said.next_at)}")
-    when = f" ({'; '.join(parts)})" if parts else ""
-    note = f"; {said.note}" if said.note else ""
-    return f"{said.sentence}{when}{note}"
-
-
-def as_table(file: str, spot: Spot | None, said: Said) -> dict[str, Any]:
-    """Say it for programs."""
-    named = reports.source_table(file)
-    told: dict[str, Any] = {
-        "file": named["source"],
-        "folder": spot.role if spot is not None else "",
-        "inbox": spot.inbox.name if spot is not None else "",
-        "found": said.found,
-        "state": said.state,
-        "why": reports.printable(said.sentence),
-        "note": said.note,
-        "since": said.since_at.isoformat() if said.since_at else None,
-        "next": said.next_at.isoformat() if said.next_at else None,
-        "job": said.job.job_id if said.job is not None else "",
-        "code": said.code,
-        "action": said.action,
-    }
-    if "source_bytes" in named:
-        told["file_bytes"] = named["source_bytes"]
-    return told
 
 
 # ---------------------------------------------------------------- where to look
@@ -131,7 +75,7 @@ async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
         if spot is None:
             there = os.path.lexists(file)
             if os.path.isdir(file):
-                return None, _of_folder("a folder outside of the inboxes")
+                return None, of_folder("a folder outside of the inboxes")
             what = "it lies in none of the folders" if there else "there is no such file, and no job knows its name"
             return None, Said("outside", f"{what}; the inboxes are {named_inboxes(config)}", found=False)
         state = hung.get(folder_of(spot.inbox, spot.role))
@@ -140,32 +84,13 @@ async def look(config: Config, file: str) -> tuple[Spot | None, Said]:
         return spot, await (asked.in_inbox(spot) if spot.role == "inbox" else asked.in_target(spot))
 
 
-def _of_folder(which: str) -> Said:
-    sentence = f"it is {which}: name a file in an inbox, or look at all of them with nemo-watch plan"
-    return Said("folder", sentence, found=False)
-
-
 async def _of_hung(spot: Spot, ledger: Ledger | None, state: str, *, running: bool) -> Said:
     which = "inbox" if spot.role == "inbox" else f"{spot.role} of the inbox"
     said = f'its {which} "{spot.inbox.name}" is {state}'
     job = await last_job_at(ledger, spot.inbox.name, spot.rel) if ledger is not None and spot.role == "inbox" else None
     if job is not None:
-        return replace(_of_job(job, [], running=running), note=said)
+        return replace(of_job(job, [], running=running), note=said)
     return Said("hung", f"{said}; it goes on when the folder answers again")
-
-
-def _of_job(job: Job, results: list[str], *, running: bool) -> Said:
-    failure = job.failure
-    goes_on = running and job.state in OPEN_STATES and not job.active
-    return Said(
-        job.state,
-        job_words(job, results, running=running),
-        since_at=job.updated_at,
-        next_at=job.next_try_at if goes_on else None,
-        job=job,
-        code=failure.code if failure is not None else job.reason if job.state == "held" else "",
-        action=failure.action if failure is not None else "",
-    )
 
 
 class _Asked:
@@ -217,7 +142,7 @@ class _Asked:
         except OSError as error:
             return await self._of_missing(spot, error)
         if stat.S_ISDIR(seen.st_mode):
-            return _of_folder("a folder" if spot.rel else "the inbox itself")
+            return of_folder("a folder" if spot.rel else "the inbox itself")
         ref = FileRef(spot.rel, FileStamp(seen.st_ino, seen.st_size, seen.st_mtime_ns))
         for look in (self._as_clip, self._as_text):
             said = await look(spot, ref)
@@ -251,7 +176,7 @@ class _Asked:
         if self._ledger is not None and job.state == "delivered":
             step = await self._ledger.step(job.job_id, "deliver")
             results = [one["target"] for one in step.data["files"]] if step is not None else []
-        return _of_job(job, results, running=self._in_use)
+        return of_job(job, results, running=self._in_use)
 
     async def _as_text(self, spot: Spot, ref: FileRef) -> Said | None:
         """Speak of an instruction that a job uses, or that came too late for one."""
@@ -274,7 +199,7 @@ class _Asked:
                     sentence=f"it says what to do with {clip.rel}: {job_words(job, running=self._in_use)}",
                 )
             if job.work.sidecar != ref and await paid_so_far(self._ledger, job) != "no":
-                return _late(job, clip, name)
+                return late(job, clip, name)
         return None
 
     def _is_new_clip(self, inbox: Inbox, clip: FileRef) -> bool:
@@ -336,7 +261,7 @@ class _Asked:
             oracle.close()
         return Said(
             fate.phase,
-            _would(fate),
+            would(fate),
             since_at=fate.unchanged_at if fate.upcoming else None,
             code=fate.code,
             action=fate.mend,
@@ -355,7 +280,7 @@ class _Asked:
             return replace(said, note=f'it came from {names} of the inbox "{put[0].inbox}"')
         if not os.path.lexists(spot.path):
             return Said("missing", "there is no such file, and no job put one there", found=False)
-        reported = _read_report(spot.path) if spot.role == "rejects" else None
+        reported = read_report(spot.path) if spot.role == "rejects" else None
         if reported is not None:
             return reported
         return Said(
@@ -371,42 +296,3 @@ def _target_over(spot: Spot) -> str:
     with contextlib.suppress(OSError):
         return target_over(spot.inbox.path, spot.rel)
     return ""
-
-
-def _would(fate: Fate) -> str:
-    match fate.action:
-        case "edit":
-            return f"it would be edited: {fate_words(fate)}"
-        case "reject":
-            return f"it would be rejected with {fate_words(fate)}"
-        case "ignored":
-            return f"it is ignored: {fate_words(fate)}"
-        case _:
-            return fate_words(fate)
-
-
-def _late(job: Job, clip: FileRef, name: str) -> Said:
-    stem, extension = split_name(name)
-    base = (
-        stem[: -len(split_name(stem)[1]) - 1]
-        if split_name(stem)[1] and name_key(stem) == name_key(split_rel(clip.rel)[1])
-        else stem
-    )
-    sentence = (
-        f"it came after {split_rel(clip.rel)[1]} was paid for as job {job.job_id}, so it stays where it is; "
-        f"rename it to {base}.refine.{extension} to go on from there"
-    )
-    return Said("late", sentence, job=job)
-
-
-def _read_report(path: str) -> Said | None:
-    """Read the error report beside a reject (or the one that is asked about), as far as it is one of ours."""
-    target = path if path.endswith(reports.ERROR_REPORT) else path + reports.ERROR_REPORT
-    try:
-        with open(target, "rb") as source:
-            table = tomllib.loads(source.read(REPORT_MOST_BYTES).decode())
-        code, message, action = str(table["code"]), str(table["message"]), str(table["action"])
-    except (OSError, ValueError, KeyError):
-        return None
-    sentence = f"it was rejected with {code}: {message.removesuffix('.')}. What to do: {action.removesuffix('.')}"
-    return Said("rejected", sentence, code=code, action=action)

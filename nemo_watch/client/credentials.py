@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from nemo_watch.client.wire import AnonymousToken, is_token, moment
+from nemo_watch.client.values import is_token, moment
+from nemo_watch.client.wire import AnonymousToken
 from nemo_watch.errors import ConfigError, FolderError
 
 Source = Literal["systemd", "file", "environment", "anonymous"]

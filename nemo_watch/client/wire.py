@@ -7,14 +7,14 @@ was asked for is an UnintelligibleError.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from nemo_watch.client.refusals import refusal, unintelligible
+from nemo_watch.client.values import as_dict, aware, deeper_than, id_of, is_token, moment, to_int, to_number
 from nemo_watch.model import Credits, Json, RenderState, RenderStatus, Session, SessionState
 from nemo_watch.reply import printable, without_secrets
 
@@ -67,7 +67,7 @@ def loads(body: bytes) -> Any:
         value = json.loads(body.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if _deeper_than(value, DEEPEST):
+    if deeper_than(value, DEEPEST):
         raise ValueError("nested too deeply")
     return value
 
@@ -158,7 +158,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return min(longest_s, max(0.0, (_aware(moment) - now).total_seconds()))
+    return min(longest_s, max(0.0, (aware(moment) - now).total_seconds()))
 
 
 # ---------------------------------------------------------------- readers
@@ -166,7 +166,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 def read_token(payload: Any, doing: str, now: datetime) -> AnonymousToken:
     """Read an anonymous token. Source: contract.md 3.1."""
-    found = _dict(payload)
+    found = as_dict(payload)
     token = found.get("token")
     if not isinstance(token, str) or not is_token(token.strip()):
         raise unintelligible(doing, 200, "an answer without a token")
@@ -179,7 +179,7 @@ def read_until(body: bytes) -> datetime | None:
         value = loads(body)
     except ValueError:
         return None
-    for place in (_dict(value), _dict(_dict(value).get("data")), _dict(_dict(value).get("error"))):
+    for place in (as_dict(value), as_dict(as_dict(value).get("data")), as_dict(as_dict(value).get("error"))):
         for key in ("retry_at", "reset_at", "resets_at", "available_at", "until", "expires_at"):
             if (found := moment(place.get(key))) is not None:
                 return found
@@ -188,19 +188,19 @@ def read_until(body: bytes) -> datetime | None:
 
 def read_user_id(payload: Any) -> str:
     """Read the user's id for the registration link: `bind_id`, `user_id`, or that of a user object."""
-    found = _dict(payload)
-    user = _dict(found.get("user"))
-    return _id(found, "bind_id", "user_id") or _id(user, "id", "user_id")
+    found = as_dict(payload)
+    user = as_dict(found.get("user"))
+    return id_of(found, "bind_id", "user_id") or id_of(user, "id", "user_id")
 
 
 def read_session(payload: Any, doing: str) -> Session:
     """Read a new session. Source: contract.md 4.1."""
-    found = _dict(payload)
-    inner = _dict(found.get("session"))
-    session_id = _id(found, "session_id", "sessionId") or _id(inner, "session_id", "id")
+    found = as_dict(payload)
+    inner = as_dict(found.get("session"))
+    session_id = id_of(found, "session_id", "sessionId") or id_of(inner, "session_id", "id")
     if not session_id:
         raise unintelligible(doing, 200, "an answer without a session id")
-    return Session(session_id, task_id=_id(found, "task_id", "taskId"), user_id=read_user_id(found))
+    return Session(session_id, task_id=id_of(found, "task_id", "taskId"), user_id=read_user_id(found))
 
 
 def read_state(payload: Any, doing: str) -> SessionState:
@@ -209,7 +209,7 @@ def read_state(payload: Any, doing: str) -> SessionState:
     if not places:
         raise unintelligible(doing, 200, "an answer that is not an object")
     drafts: list[Any] = [place.get("draft") for place in places] + [
-        _dict(place.get("project")).get("timeline_draft") for place in places
+        as_dict(place.get("project")).get("timeline_draft") for place in places
     ]
     draft: Any = next((found for found in drafts if found is not None), {})
     if isinstance(draft, str):
@@ -232,12 +232,12 @@ def read_state(payload: Any, doing: str) -> SessionState:
 
 def read_upload(payload: Any, doing: str, filename: str, sent_sha256: str) -> UploadedFile:
     """Read the answer to the upload of one file. Source: contract.md 5."""
-    found = _dict(payload)
+    found = as_dict(payload)
     listed = next((found[key] for key in ("files", "uploaded_files") if isinstance(found.get(key), list)), [found])
     files = [item for item in listed if isinstance(item, dict)]
     told = next((item for item in files if item.get("filename") == filename), files[0] if files else {})
     url = next((told[key] for key in ("cdn_url", "url") if isinstance(told.get(key), str) and told[key]), "")
-    if not url and not _id(told, "file_id", "id"):
+    if not url and not id_of(told, "file_id", "id"):
         raise unintelligible(doing, 200, "an answer that names no uploaded file")
     name = told.get("filename")
     kind = told.get("file_type")
@@ -256,7 +256,7 @@ def read_upload(payload: Any, doing: str, filename: str, sent_sha256: str) -> Up
 
 def read_credits(payload: Any, doing: str) -> Credits:
     """Read a balance; what is missing or negative is 0. Source: contract.md 7."""
-    found = _dict(payload)
+    found = as_dict(payload)
     if not found.keys() & {"available", "total", "balance"}:
         raise unintelligible(doing, 200, "an answer without a balance")
     frozen = to_number(found.get("frozen"))
@@ -268,7 +268,7 @@ def read_credits(payload: Any, doing: str) -> Credits:
 
 def read_claim(payload: Any, doing: str) -> str:
     """Read the token of a browser link. Source: contract.md 3.3."""
-    token = _dict(payload).get("claim_token")
+    token = as_dict(payload).get("claim_token")
     if not isinstance(token, str) or not is_token(token):
         raise unintelligible(doing, 200, "an answer without a claim token")
     return token
@@ -285,17 +285,17 @@ _STATE_WORDS: tuple[tuple[RenderState, frozenset[str]], ...] = (
 
 def read_render(payload: Any, doing: str, render_id: str) -> RenderStatus:
     """Read a render's status in any of its shapes. Source: contract.md 8.1, 8.2."""
-    found = _dict(payload)
-    inner = _dict(found.get("data"))
+    found = as_dict(payload)
+    inner = as_dict(found.get("data"))
     if inner and "status" not in found:
         found = inner
-    output = _dict(found.get("output"))
+    output = as_dict(found.get("output"))
     urls = (output.get("url"), found.get("outputUrl"), found.get("output_url"), found.get("url"))
     url = next((value for value in urls if isinstance(value, str) and value), "")
     error = error_words(found.get("error")) or error_words(output.get("error"))
     status = found.get("status")
     word = status.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(status, str) else ""
-    own_id = _id(found, "id", "taskId", "render_id", "renderId", "task_id")
+    own_id = id_of(found, "id", "taskId", "render_id", "renderId", "task_id")
     if not word and not own_id and not url and not error:
         raise unintelligible(doing, 200, "an answer without a render status")
     state = next((state for state, words in _STATE_WORDS if word in words), None)
@@ -314,79 +314,9 @@ def read_render(payload: Any, doing: str, render_id: str) -> RenderStatus:
     )
 
 
-# ---------------------------------------------------------------- values
-
-
-def to_int(value: Any) -> int | None:
-    """Read an integer from a number or a string of digits, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value if abs(value) < 10**18 else None
-    if isinstance(value, float) and value == int_or_none(value):
-        return int(value)
-    if isinstance(value, str):
-        text = value.strip()
-        if text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 18:
-            return int(text)
-    return None
-
-
-def int_or_none(value: float) -> int | None:
-    """Give a float as an integer if it is finite and of a sensible size."""
-    return int(value) if math.isfinite(value) and abs(value) < 1e15 else None
-
-
-def to_number(value: Any) -> float:
-    """Read a number that is not negative from a number or a string, 0 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return 0.0
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return 0.0
-    return number if math.isfinite(number) and 0 <= number < 1e18 else 0.0
-
-
-def moment(value: Any) -> datetime | None:
-    """Read a moment from ISO 8601 text or epoch seconds or milliseconds, None for anything else."""
-    if isinstance(value, str) and value.strip():
-        try:
-            return _aware(datetime.fromisoformat(value.strip()))
-        except ValueError:
-            pass
-    seconds = to_number(value)
-    if seconds > 1e11:
-        seconds /= 1000
-    return datetime.fromtimestamp(seconds, UTC) if 1e9 < seconds < 1e11 else None
-
-
-def is_token(text: str) -> bool:
-    """Say whether a text can go into an Authorization header as a token."""
-    return 0 < len(text) <= 8192 and all("!" <= char <= "~" for char in text)
-
-
-def _aware(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _id(source: Json, *keys: str) -> str:
-    for key in keys:
-        value = source.get(key)
-        if isinstance(value, str) and value.strip():
-            return printable(value)[:200]
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value) if abs(value) < 10**100 else ""
-    return ""
-
-
-def _dict(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
 def _state_places(payload: Any) -> Iterator[Json]:
-    for outer in (_dict(_dict(payload).get("data")), _dict(payload)):
-        for place in (_dict(outer.get("state")), outer):
+    for outer in (as_dict(as_dict(payload).get("data")), as_dict(payload)):
+        for place in (as_dict(outer.get("state")), outer):
             if place:
                 yield place
     if payload == {} and isinstance(payload, dict):
@@ -395,17 +325,3 @@ def _state_places(payload: Any) -> Iterator[Json]:
 
 def _lookup(places: list[Json], key: str) -> Any:
     return next((place[key] for place in places if place.get(key) is not None), None)
-
-
-def _deeper_than(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, (dict, list))
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True

@@ -9,7 +9,7 @@ from nemo_watch.errors import MediaError, NemoWatchError
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Drop, Failure, Job
 from nemo_watch.pipeline.accepting import enter_drop, make_edit_id, understand
-from nemo_watch.pipeline.editing import RejectedError, edit, ensure_session, remember_draft, upload_files
+from nemo_watch.pipeline.editing import edit, remember_draft
 from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, kept_export_passes, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
@@ -21,6 +21,7 @@ from nemo_watch.pipeline.house import (
     InboxRules,
     Patience,
     Progress,
+    RejectedError,
     StepAsideError,
     chance,
     later,
@@ -29,6 +30,7 @@ from nemo_watch.pipeline.house import (
     paid_so_far,
 )
 from nemo_watch.pipeline.levers import CANCELLED, call_off_renders, with_what_was_paid
+from nemo_watch.pipeline.opening import ensure_session, upload_files
 from nemo_watch.pipeline.returning import bring_back, remove_void_report
 from nemo_watch.pipeline.reusing import kept_source, paid_job, take_over
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure

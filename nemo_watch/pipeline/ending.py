@@ -21,8 +21,8 @@ from nemo_watch.ledger.finding import planned_targets
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
-from nemo_watch.pipeline.editing import read_credits
 from nemo_watch.pipeline.house import House, InboxRules, StepAsideError, log, now
+from nemo_watch.pipeline.opening import read_credits
 from nemo_watch.pipeline.returning import left_elsewhere
 
 FETCH_AGAIN_S = 5.0

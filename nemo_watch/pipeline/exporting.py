@@ -16,8 +16,7 @@ from nemo_watch import folders, policy
 from nemo_watch.errors import CloudError, MediaError, RefusedError
 from nemo_watch.folders.files import target_errors
 from nemo_watch.model import Export, Job, Json, RenderStatus, Session
-from nemo_watch.pipeline.editing import RejectedError
-from nemo_watch.pipeline.house import House, StepAsideError, log, now
+from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, log, now
 
 MOST_RENDERS = 2
 """One render, and one more if it fails, is forgotten by the backend, or gives a damaged file."""

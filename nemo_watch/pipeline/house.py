@@ -18,12 +18,13 @@ from weakref import WeakValueDictionary
 import structlog
 
 from nemo_watch.client import Client
+from nemo_watch.errors import NemoWatchError
 from nemo_watch.folders import Places
 from nemo_watch.folderthreads import HUNG_S
 from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
-from nemo_watch.model import Duplicates, FileRef, FileStamp, Job, Json, Originals, SkillHeaders
+from nemo_watch.model import Duplicates, Failure, FileRef, FileStamp, Job, Json, Originals, SkillHeaders
 from nemo_watch.policy import HoldLooks, Paid
 
 if TYPE_CHECKING:
@@ -97,6 +98,14 @@ class StepAsideError(Exception):
         self.after_s = after_s
         self.reason = reason
         self.sentence = sentence
+
+
+class RejectedError(NemoWatchError):
+    """The job ends here, with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, code=failure.code, hint=failure.action)
+        self.failure = failure
 
 
 class EndedError(Exception):

@@ -12,9 +12,8 @@ from nemo_watch import folders
 from nemo_watch.errors import MediaError
 from nemo_watch.folders.names import folder_key, key, split
 from nemo_watch.model import Failure, Job, Json, Session
-from nemo_watch.pipeline.editing import RejectedError
 from nemo_watch.pipeline.ending import archive
-from nemo_watch.pipeline.house import House, StepAsideError, log
+from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, log
 
 LOOK_S = 120.0
 """How often a job looks by itself whether the one it waits for has ended; whoever ends that one wakes it."""

@@ -95,8 +95,9 @@ def test_a_name_taken_since_it_was_planned_is_never_overwritten(places: Places, 
 def test_a_source_that_differs_from_its_hash_is_not_published(places: Places, tmp_path: Path) -> None:
     source, _digest = spooled(tmp_path, b"result")
     plan = Plan(source, os.path.join(places.outbox, "clip.mp4"), "00" * 32)
-    with pytest.raises(FolderError):
+    with pytest.raises(MediaError) as caught:
         folders.publish(places.outbox, plan, "job")
+    assert caught.value.code == "spool_damaged"
     assert names(places.outbox) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nemo_watch import media
-from nemo_watch.daemon import assets_of
+from nemo_watch.building import assets_of
 from nemo_watch.intake import InboxRules, Intake
 from nemo_watch.watcher.rehearsal import Rehearsal, rehearse
 from tests.integration.watching import mp4

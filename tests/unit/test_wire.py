@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_watch.client import wire
+from nemo_watch.client import values, wire
 from nemo_watch.client.refusals import refusal
 from nemo_watch.client.transport import base_url, is_loopback
 from nemo_watch.client.upload import form_name
@@ -322,11 +322,11 @@ class TestReaders:
         assert wire.retry_after("Wed, 18 Mar 2099 12:01:00 GMT", NOW) == week_s
 
     def test_moments(self) -> None:
-        assert wire.moment("2026-03-18T12:00:00Z") == NOW
-        assert wire.moment(NOW.timestamp()) == NOW
-        assert wire.moment(NOW.timestamp() * 1000) == NOW
-        assert wire.moment("2026-03-18T14:00:00+02:00") == NOW
-        assert wire.moment("7 days") is None
+        assert values.moment("2026-03-18T12:00:00Z") == NOW
+        assert values.moment(NOW.timestamp()) == NOW
+        assert values.moment(NOW.timestamp() * 1000) == NOW
+        assert values.moment("2026-03-18T14:00:00+02:00") == NOW
+        assert values.moment("7 days") is None
 
 
 class TestAddresses:
