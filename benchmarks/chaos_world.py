@@ -26,11 +26,18 @@ PICTURES = 24
 FAULTS = """
 seed = {seed}
 
-# Paid messages: taken and the answer lost, the stream broken off, the draft written in stages, work begun late.
+# Paid messages: taken and the answer lost or masked by a gateway's error, the stream broken off, the draft written in stages, work begun late.
 [[fault]]
 on = "run_sse"
 do = "lose"
 rate = 0.05
+times = 0
+[[fault]]
+on = "run_sse"
+do = "mask"
+code = 50400
+status = 504
+rate = 0.04
 times = 0
 [[fault]]
 on = "run_sse"
