@@ -26,7 +26,8 @@ PICTURES = 24
 FAULTS = """
 seed = {seed}
 
-# Paid messages: taken and the answer lost or masked by a gateway's error, the stream broken off, the draft written in stages, work begun late.
+# Paid messages: taken and the answer lost or masked by a gateway's error, the stream broken off, the draft written in
+# stages, work begun late.
 [[fault]]
 on = "run_sse"
 do = "lose"

@@ -396,32 +396,55 @@ async def test_files_that_can_never_be_edited_are_rejected_and_nothing_is_asked_
         assert (await daemon.ledger.counts()).get("rejected") == len(FILES)
 
 
+STUCK = (
+    Fault("run_sse", "heartbeats"),
+    Fault("run_sse", "cut"),
+    Fault("run_sse", "talk"),
+    Fault("run_sse", "mask", code=50400, status=504),
+    answer("session", 503, 503),
+    answer("upload", 4001),
+    answer("upload", 4002),
+    answer("upload", 1002),
+    answer("render", 1002),
+    Fault("render", "stick"),
+    Fault("render", "lose"),
+    Fault("poll", "forget"),
+    Fault("cdn", "truncate"),
+)
+BAD = {
+    "sidecar_invalid": 'promt = "cut the pauses"',
+    "asset_missing": 'prompt = "cut the pauses"\nassets = ["logo.png"]',
+    "asset_outside_inbox": 'prompt = "cut the pauses"\nassets = ["../../logo.png"]',
+}
+ENDS = {*BAD, "4001", "4002", "1002", "edit_no_effect", "no_edit_made", "not_media"}
+
+
 @pytest.mark.timeout(400)
-async def test_fifty_others_go_on_while_one_is_stuck_in_every_way(
+async def test_fifty_others_go_on_while_some_are_stuck_or_rejected_in_every_way(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source = clip(tmp_path_factory, "mute.mp4")
-    stuck = (
-        Fault("run_sse", "heartbeats"),
-        answer("session", 503, 503),
-        Fault("render", "stick"),
-        answer("upload", 4001),
-    )
-    async with against(tmp_path, *stuck) as (place, daemon):
-        for number in range(4):
-            place.drop(f"clip{number}.mp4", version(source, number), ASK)
+    async with against(tmp_path, *STUCK, timeouts=Timeouts(silent_s=5.0)) as (place, daemon):
+        place.drop("letter.mp4", b"Dear editor, please find the video attached.", ASK)
+        for number, words in enumerate(BAD.values(), start=100):
+            place.drop(f"clip{number}.mp4", version(source, number), words, toml=True)
         # More of them at once would wait for a person at this first start.
         await eventually(lambda: daemon.ledger.jobs(), "the first start has passed")
-        for number in range(4, 53):
+        for number in range(56):
             place.drop(f"clip{number}.mp4", version(source, number), ASK)
 
         async def fifty() -> bool:
             return (await daemon.ledger.counts()).get("delivered", 0) >= 50
 
         await eventually(fifty, "fifty delivered", within_s=300)
-        assert (await daemon.ledger.counts()).get("rejected", 0) == 1
+        rejected = await daemon.ledger.jobs(("rejected",))
+        assert sorted(job.failure.code for job in rejected if job.failure is not None) == sorted(ENDS)
+        (stuck,) = await daemon.ledger.jobs(("waiting",))
+        assert stuck.reason == "render"
     with Records(tmp_path / "backend") as records:
-        assert len(records.charges()) == len({entry.session_id for entry in records.charges()})
+        charged = [entry.session_id for entry in records.charges()]
+        assert len(charged) == len(set(charged))
+        assert len({render.session_id for render in records.renders()}) == 51
 
 
 async def test_a_turn_of_nothing_but_heartbeats_ends_and_is_told_of_meanwhile(
