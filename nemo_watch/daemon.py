@@ -165,10 +165,11 @@ class Daemon:
         """Take no more, park what pays nothing, let paid calls in flight end, then leave."""
         log.info("daemon.stopping", paid_calls=len(self.house.paying))
         self.house.stopping = True
-        for task in (*tasks[:-1], *([self._first_look] if self._first_look else [])):
+        looking = [self._first_look] if self._first_look is not None else []
+        for task in (*tasks[:-1], *looking):
             task.cancel()
         await self.dispatch.stop(lambda: frozenset(self.house.paying), self.config.queue.stop_wait)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *looking, return_exceptions=True)
         await self.tell()
         log.info("daemon.stopped")
 
@@ -319,7 +320,8 @@ class Daemon:
         while True:
             await self.first_runs.decide()  # what it lets go is work for this run
             jobs = await self.ledger.jobs(("ready", "waiting", "held"))
-            going = [job for job in jobs if _goes_on(job)]
+            awaited = {job.job_id: job for job in jobs}
+            going = [job for job in jobs if _goes_on(awaited.get(job.reuses, job) if job.reason == "reuse" else job)]
             idle = all(watcher.idle() for watcher in self.watchers.values())
             if self._holds_seen and idle and not going and not self.dispatch.running:
                 break

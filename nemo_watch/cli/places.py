@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,7 +118,9 @@ async def hung_folders(config: Config, ledger: Ledger | None) -> dict[str, str]:
         if state.startswith("hung"):
             hung[inbox.path] = state
     others = sorted({folder_of(*spot) for spot in _all_spots(config)} - hung.keys())
-    answers = await asyncio.gather(*(asyncio.to_thread(_answers, folder) for folder in others))
+    loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(max(1, len(others)))
+    answers = await asyncio.gather(*(loop.run_in_executor(threads, _answers, folder) for folder in others))
+    threads.shutdown(wait=False)
     silent = (folder for folder, answered in zip(others, answers, strict=True) if not answered)
     return hung | {folder: f"hung: {folder} has not answered for {START_WAIT_S:g} s" for folder in silent}
 

@@ -21,7 +21,7 @@ from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.fates import Action, Fate, Oracle
 from nemo_watch.cli.jobwords import clock
 from nemo_watch.cli.pictures import plain, safe
-from nemo_watch.cli.places import hung_folders, load_config, locate, named_inboxes
+from nemo_watch.cli.places import hung_folders, lexical, load_config, locate, named_inboxes
 from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.errors import FolderError
 from nemo_watch.intake.names import is_within
@@ -89,7 +89,7 @@ def _wanted(config: Config, what: str | None) -> tuple[Sequence[Inbox], str]:
     named = [inbox for inbox in config.inboxes if inbox.name == what]
     if named:
         return named, ""
-    spot = locate(config, what)
+    spot = lexical(config, what) or locate(config, what)  # by its words alone: its folder may hang
     if spot is not None and spot.role == "inbox":
         return [spot.inbox], spot.rel
     raise FolderError(

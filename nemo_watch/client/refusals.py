@@ -72,13 +72,13 @@ def refusal(
     Source: contract.md 2, product.md 9.
     """
     number = code.removeprefix("http_")
-    if number.isdigit() and len(number) == 3 and 500 <= int(number) <= 599:
+    if number == "408" or (number.isdigit() and len(number) == 3 and 500 <= int(number) <= 599):
         code, status = f"http_{number}", int(number)
     elif _SAME.get(number, number) in _WORDS:
         code = _SAME.get(number, number)
     elif status in _TELLING:
         code = _SAME.get(str(status), str(status))
-    if session and code == "404":
+    if session and code == "404" and status < 500:
         code = "1002"
     what, hint = _WORDS.get(code, (f"The backend refused with {_called(code)}", _TRY_AGAIN))
     if code.startswith("http_5"):

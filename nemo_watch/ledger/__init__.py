@@ -69,19 +69,24 @@ class Ledger(Notes):
 
         return await self.transact(work)
 
-    async def reopen(self, job_id: str, fresh: Job) -> None:
+    async def reopen(self, job_id: str, fresh: Job) -> bool:
         """Let an ended job go on from its last good step, with the file and the wishes of the drop `fresh`.
 
-        Exports that were made for other wishes are forgotten: made again they cost nothing. Repeat: safe.
+        Exports that were made for other wishes are forgotten: made again they cost nothing; so are uploads that stood
+        in another order, if nothing was paid. False if the job is under way again: nothing is changed. Repeat: safe.
         """
         row_now = job_to_row(fresh, 0)
         wishes = ("inbox", "rel", "stamp", "work", "state", "priority", "reason", "sentence", "next_try_at", "failure")
 
-        def transact(c: Connection) -> None:
-            before = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()
-            if before is not None and job_from_row(before).work.exports != fresh.work.exports:
-                made = STEPS.c.name.startswith("render-") | STEPS.c.name.startswith("download-")
-                c.execute(STEPS.delete().where(STEPS.c.job_id == job_id, made))
+        def transact(c: Connection) -> bool:
+            row = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()
+            if row is None or row["state"] not in ENDED_STATES:
+                return False
+            before = job_from_row(row).work
+            if before.exports != fresh.work.exports:
+                _forget_steps(c, job_id, "render-", "download-", "deliver")
+            if before.fingerprints != fresh.work.fingerprints and not _has_step(c, job_id, "edit-"):
+                _forget_steps(c, job_id, "session", "upload-")
             wait_anew(c, job_id)
             c.execute(
                 JOBS.update()
@@ -94,23 +99,24 @@ class Ledger(Notes):
                     **{name: row_now[name] for name in wishes},
                 )
             )
-            # The endings of the last time moved files that are no longer there.
-            c.execute(
-                STEPS.delete().where(STEPS.c.job_id == job_id, STEPS.c.name.in_(("reject", "deliver", "archive")))
-            )
-            # The files lie where the drop says, and need no bringing back from where an earlier retry found them.
-            note = c.execute(sa.select(STEPS.c.data).where(STEPS.c.job_id == job_id, STEPS.c.name == RETRY)).scalar()
-            if note is not None:
-                settled = json.loads(note) | {"files": [], "report": None, "needed": False}
-                _put_step(c, job_id, RETRY, "done", "", settled)
+            # The endings of the last time moved files that are no longer there. What was published is still there.
+            _forget_steps(c, job_id, "reject", "archive")
+            plan = c.execute(
+                sa.select(STEPS.c.data).where(STEPS.c.job_id == job_id, STEPS.c.name == "deliver")
+            ).scalar()
+            if plan is not None:
+                _put_step(c, job_id, "deliver", "intent", "", json.loads(plan) | {"again": True})
+            _settle_note(c, job_id)
             _know_file(c, fresh.inbox, fresh.clip, job_id)
+            return True
 
-        await self.transact(transact)
+        return await self.transact(transact)
 
-    async def move_clip(self, job_id: str, inbox: str, clip: FileRef, work: Work) -> bool:
+    async def move_clip(self, job_id: str, inbox: str, clip: FileRef, work: Work, *, is_dropped: bool = False) -> bool:
         """Remember that an open job's file, and what goes with it in `work`, now lies elsewhere: it was renamed.
 
-        False if the job has come to its end meanwhile: it takes no file any more. Repeat: safe.
+        `is_dropped`: a person brought it, so that what a retry was to bring back is not needed any more. False if the
+        job has come to its end meanwhile: it takes no file any more. Repeat: safe.
         """
 
         def moved(c: Connection) -> bool:
@@ -120,6 +126,8 @@ class Ledger(Notes):
             if c.execute(here.values(updated_at=to_ms(_now()), **values)).rowcount == 0:
                 return False
             c.execute(here.where(JOBS.c.reason == "inbox_unknown").values(next_try_at=to_ms(_now())))
+            if is_dropped:
+                _settle_note(c, job_id)
             _know_file(c, inbox, clip, job_id)
             return True
 
@@ -252,15 +260,17 @@ class Ledger(Notes):
     async def calm(self, *, at_most: timedelta = timedelta(days=1)) -> None:
         """Mark every job as in nobody's hands: at the start, before any worker runs. Repeat: safe.
 
-        The time nobody worked is no time of failing, and no wait is longer than `at_most`: a clock that was wrong when
-        it was computed would else hold a job for years.
+        The time in which nobody worked is no time of failing. No wait is longer than `at_most`, but for a moment that a
+        sidecar names: a clock that was wrong when it was computed would else hold a job for years.
         """
-        latest_ms = to_ms(_now() + at_most)
+        now_ms, latest_ms = to_ms(_now()), to_ms(_now() + at_most)
 
         def work(c: Connection) -> None:
             c.execute(JOBS.update().where(JOBS.c.active).values(active=False))
-            c.execute(JOBS.update().where(JOBS.c.state.in_(OPEN_STATES)).values(attempts=0, first_failed_at=None))
-            c.execute(JOBS.update().where(JOBS.c.next_try_at > latest_ms).values(next_try_at=latest_ms))
+            failing = JOBS.update().where(JOBS.c.state.in_(OPEN_STATES), JOBS.c.first_failed_at.is_not(None))
+            c.execute(failing.values(first_failed_at=now_ms - (JOBS.c.updated_at - JOBS.c.first_failed_at)))
+            far = JOBS.update().where(JOBS.c.next_try_at > latest_ms, JOBS.c.reason != "not_before")
+            c.execute(far.values(next_try_at=latest_ms))
 
         await self.transact(work)
 
@@ -342,6 +352,23 @@ class Ledger(Notes):
         """Forget a file that was moved out of the inbox. Repeat: safe."""
         where = (FILES.c.inbox == inbox, FILES.c.rel == os.fsencode(rel))
         await self.transact(lambda c: c.execute(FILES.delete().where(*where)) and None)
+
+
+def _settle_note(c: Connection, job_id: str) -> None:
+    """The files lie in the inbox, and need no bringing back from where a retry found them."""
+    note = c.execute(sa.select(STEPS.c.data).where(STEPS.c.job_id == job_id, STEPS.c.name == RETRY)).scalar()
+    if note is not None:
+        _put_step(c, job_id, RETRY, "done", "", json.loads(note) | {"files": [], "report": None, "needed": False})
+
+
+def _forget_steps(c: Connection, job_id: str, *heads: str) -> None:
+    named = sa.or_(*(STEPS.c.name.startswith(head) for head in heads))
+    c.execute(STEPS.delete().where(STEPS.c.job_id == job_id, named))
+
+
+def _has_step(c: Connection, job_id: str, head: str) -> bool:
+    query = sa.select(STEPS.c.name).where(STEPS.c.job_id == job_id, STEPS.c.name.startswith(head))
+    return c.execute(query.limit(1)).first() is not None
 
 
 def wake_twins(c: Connection, job_id: str) -> None:

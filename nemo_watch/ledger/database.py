@@ -21,8 +21,8 @@ from nemo_watch import mounts
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger.rows import META
 
-KEPT_BESIDE = ("client_id", "token.json")
-"""What lies in a state folder only after its ledger was in use."""
+IN_USE = "ledger.id"
+"""The file beside a ledger that says it was in use: an empty one beside it has lost what it held."""
 BUSY_S = 30.0
 """How long one process waits for another's transaction before it says that the ledger is locked."""
 MOUNTINFO = "/proc/self/mountinfo"
@@ -167,8 +167,8 @@ def refuse_strange(connection: Connection, path: str, *, may_be_new: bool) -> No
     if not tables and not may_be_new:
         raise LedgerError(
             f"The ledger {path} is empty.",
-            hint="If it was used before, it remembered what was paid: restore it from a backup. If not, delete it and "
-            "start the daemon again.",
+            hint="If a daemon has just made it, try again in a moment. If it was used before, it remembered what was "
+            "paid: restore it from a backup. If not, delete it and start the daemon again.",
         )
 
 
@@ -177,12 +177,23 @@ def is_emptied(path: str) -> bool:
 
     Without that it was never more: a first start was killed before its first commit.
     """
-    beside = os.path.dirname(path)
-    return (
-        os.path.exists(path)
-        and _size_bytes(path) == 0
-        and any(os.path.exists(os.path.join(beside, name)) for name in KEPT_BESIDE)
-    )
+    noted = os.path.exists(os.path.join(os.path.dirname(path), IN_USE))
+    return noted and os.path.exists(path) and _size_bytes(path) == 0
+
+
+def note_use(path: str, ledger_id: str) -> None:
+    """Write beside a ledger that it was in use. Raises: LedgerError. Repeat: safe."""
+    try:
+        fd = os.open(os.path.join(os.path.dirname(path), IN_USE), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(fd, f"{ledger_id}\n".encode(), 0)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise LedgerError(
+            f"The folder of the ledger {path} cannot be written to: {error.strerror}.",
+            hint="Look at the rights of the state folder and at the free space of its disk.",
+        ) from error
 
 
 def upgrade(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from nemo_watch.ledger.database import (
     errors_named,
     identity,
     is_emptied,
+    note_use,
     open_engine,
     refuse_damaged,
     refuse_half,
@@ -58,12 +59,14 @@ class Store:
         self._engine = open_engine(path, reading)
         try:
             with errors_named(path), self._engine.connect() as connection:
+                refuse_strange(connection, path, may_be_new=create and not was_empty)
+                if create:
+                    refuse_damaged(connection, path)
                 if reading is None:
-                    refuse_strange(connection, path, may_be_new=create and not was_empty)
-                    if create:
-                        refuse_damaged(connection, path)
                     upgrade(connection)
                 self.ledger_id = identity(connection)
+            if create:
+                note_use(path, self.ledger_id)
         except LedgerError:
             self._engine.dispose()
             raise

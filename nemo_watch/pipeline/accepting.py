@@ -17,6 +17,7 @@ from nemo_watch.folders.names import split
 from nemo_watch.ledger.finding import job_that_put, last_job_at
 from nemo_watch.model import OPEN_STATES, Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
 from nemo_watch.pipeline.house import House, InboxRules, log, now
+from nemo_watch.pipeline.returning import remove_void_report
 
 SIDECAR_MOST_BYTES = 64 * 1024
 
@@ -177,7 +178,8 @@ async def _enter_refused(house: House, drop: Drop, work: Work, failure: Failure)
     known = await house.ledger.enter(job)
     if known.state not in OPEN_STATES:
         await _remove_old_report(house, known, drop)
-        await house.ledger.reopen(job.job_id, job)
+        if not await house.ledger.reopen(job.job_id, job):  # somebody had it go on in this very moment
+            return await _enter_refused(house, drop, work, failure)
     return job
 
 
@@ -190,7 +192,9 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
         return await house.ledger.enter(fresh)
     own = await _same_drop(house, drop, [job for job in known if job.state in OPEN_STATES])
     if own is not None:
-        if await house.ledger.move_clip(own.job_id, drop.inbox, drop.clip, _followed(own.work, work)):
+        await remove_void_report(house, own)
+        followed = _followed(own.work, work)
+        if await house.ledger.move_clip(own.job_id, drop.inbox, drop.clip, followed, is_dropped=True):
             return own
         # It came to its end in this very moment; now it is known how.
         return await _enter(house, drop, work, edit_id, sha256, instructions)
@@ -198,7 +202,8 @@ async def _enter(house: House, drop: Drop, work: Work, edit_id: str, sha256: str
     paying = next((run for run in reversed(runs) if run.state != "cancelled"), runs[-1])
     if paying.state in ("rejected", "cancelled"):
         await _remove_old_report(house, paying, drop)
-        await house.ledger.reopen(paying.job_id, fresh)
+        if not await house.ledger.reopen(paying.job_id, fresh):  # somebody had it go on in this very moment
+            return await _enter(house, drop, work, edit_id, sha256, instructions)
         return replace(fresh, job_id=paying.job_id)
     match work.duplicates:
         case "process":

@@ -85,6 +85,7 @@ class Budget:
         async with self._turn:
             why = "" if job_id in self._reserved else self._why_not(await self._read())
             if not why:
+                self._ended.discard(job_id)  # it goes out once more, and what was settled before counts no longer
                 self._reserved.add(job_id)
             return why
 

@@ -55,7 +55,7 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
 async def _send(house: House, job: Job, session: Session, name: str, message: str) -> Step | None:
     """Send a message that was never sent; None if it is settled what came of it, else the fence that stands."""
     begun = await paid_so_far(house.ledger, job) != "no"
-    await house.holds.refuse(begun=begun)
+    await house.holds.refuse(job.job_id, begun=begun)
     if not begun:
         # With the new token of another account the session is gone, and as nothing was paid there is a new one.
         await house.holds.ensure_token()

@@ -42,7 +42,7 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
         return
     house.show(job, name)
     plan = step.data if step is not None else None
-    if plan is None or not await _is_as_downloaded(house, job, plan):
+    if plan is None or plan.get("again") or not await _is_as_downloaded(house, job, plan):
         plan = await _plan_delivery(house, job, session, draft, plan)
     rules = house.rules(job)
     while True:
@@ -97,11 +97,14 @@ async def _choose_delivery(
     files: list[Json] = []
     delivered: list[reports.Delivered] = []
     render_ids: list[str] = []
-    targets, report_target = await _result_names(house, job, before)
+    targets, report_target, there = await _result_names(house, job, before)
     for number, target in enumerate(targets, start=1):
         made = await house.recorded(job, f"download-{number}") or {}
         rendered = await house.recorded(job, f"render-{number}") or {}
-        files.append({"source": made["path"], "target": target, "sha256": made["sha256"]})
+        if number - 1 in there and "size_bytes" in there[number - 1]:  # published already, whatever was fetched since
+            made = {**made, **there[number - 1]}
+        figures = {key: made[key] for key in ("sha256", "size_bytes", "duration_s")}
+        files.append({"source": made["path"], "target": target, **figures})
         render_ids.append(rendered["render_id"])
         delivered.append(
             reports.Delivered(os.path.basename(target), made["duration_s"], made["size_bytes"], made["sha256"])
@@ -140,18 +143,19 @@ async def _choose_delivery(
     }
 
 
-async def _result_names(house: House, job: Job, before: Json | None) -> tuple[list[str], str]:
+async def _result_names(house: House, job: Job, before: Json | None) -> tuple[list[str], str, dict[int, Json]]:
     """Choose the paths of the results and of their report together: `talk-2.mp4` has `talk-2.report.toml`.
 
-    What was published under the names chosen `before` keeps them; only what is not there yet gets others.
+    What was published under the names chosen `before` keeps them, and is given as it was planned by its number (from
+    0); only what is not there yet gets others.
     """
     outbox, root = house.rules(job).outbox, house.rules(job).places.outbox
     folder, stem, _suffix = split(job.clip.rel)
     parts = [(export.name or stem, f".{export.format}") for export in job.work.exports]
-    there: dict[int, str] = {}
+    there: dict[int, Json] = {}
     for number, one in enumerate(before["files"] if before is not None else ()):
         if await outbox.call(folders.is_content, one["target"], one["sha256"]):
-            there[number] = one["target"]
+            there[number] = one  # noqa: PERF403 - each is looked at on the disk
     planned = await planned_targets(house.ledger, but=job.job_id)
 
     async def choose(wanted: list[tuple[str, str]]) -> list[str]:
@@ -160,12 +164,13 @@ async def _result_names(house: House, job: Job, before: Json | None) -> tuple[li
     wanted = [part for number, part in enumerate(parts) if number not in there]
     if 0 in there:
         # The first result has its name: the report is named after that, whatever the others are called.
-        (report_target,) = await choose([(split(os.path.basename(there[0]))[1], reports.RESULT_REPORT)])
+        (report_target,) = await choose([(split(os.path.basename(there[0]["target"]))[1], reports.RESULT_REPORT)])
         chosen = await choose(wanted)
     else:
         *chosen, report_target = await choose([*wanted, (parts[0][0], reports.RESULT_REPORT)])
     fresh = iter(chosen)
-    return [there[number] if number in there else next(fresh) for number in range(len(parts))], report_target
+    names = [there[number]["target"] if number in there else next(fresh) for number in range(len(parts))]
+    return names, report_target, there
 
 
 def _mark(plan: Json, job: Job) -> str:

@@ -75,7 +75,7 @@ async def _submit_or_find(
     An id that the backend does not know was never accepted, so the same id is submitted: no second render can come of
     it even if the first request is still on its way.
     """
-    status = await _ask(house, job, data["render_id"]) if again else None
+    status = await _ask(house, job, data["render_id"], any_404=True) if again else None
     if status is None:
         try:
             status = await house.client.submit_render(
@@ -96,13 +96,16 @@ async def _submit_or_find(
     return status
 
 
-async def _ask(house: House, job: Job, render_id: str) -> RenderStatus | None:
-    """Ask for a render; None if the backend does not know it."""
+async def _ask(house: House, job: Job, render_id: str, *, any_404: bool = False) -> RenderStatus | None:
+    """Ask for a render; None if the backend does not know it.
+
+    Of a proxy's page nothing can be told: only the backend itself can say that it does not know an id. But where the
+    same id would be submitted then, which makes no second render, `any_404` will do.
+    """
     try:
         return await house.client.render_status(render_id, house.skill(job))
     except CloudError as error:
-        # Of a proxy's page nothing can be told: only the backend itself can say that it does not know an id.
-        if isinstance(error, RefusedError) and (error.code == "404" or error.status == 404):
+        if error.code == "404" or (error.status == 404 and (any_404 or isinstance(error, RefusedError))):
             return None
         raise
 

@@ -24,6 +24,9 @@ from nemo_watch.policy import Hold
 PAUSED = "paused"
 """The fact that a person paused all paid work: {"since": moment, "by": "person"}. Kept in the ledger until `resume`."""
 
+ANY_JOB = ""
+"""No job has taken the trial yet."""
+
 log = structlog.get_logger("nemo_watch.holds")
 
 
@@ -71,6 +74,7 @@ class Holds:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._credits: float | None = None
+        self._trial: str | None = None
         self._token = self._given()
 
     # ------------------------------------------------------------ before a payment
@@ -102,7 +106,7 @@ class Holds:
                 return ends_at
         return None
 
-    async def refuse(self, *, begun: bool) -> None:
+    async def refuse(self, job_id: str, *, begun: bool) -> None:
         """Begin nothing that leads to a payment while paid work is held.
 
         `begun`: the session is paid for already, so that hours, budget and the life of the token (with which it ends)
@@ -113,6 +117,8 @@ class Holds:
         for hold in await self._ledger.holds():
             # What can be seen at once is not believed to the row, which lasts until the next look.
             if begun and hold.reason == "token_quota":
+                continue
+            if hold.reason == "export_blocked" and self._is_trial(job_id):
                 continue
             if hold.reason not in ("hours", "budget", PAUSED) or (hold.reason == PAUSED and is_paused):
                 raise HeldError(hold.reason, hold.sentence)
@@ -132,6 +138,7 @@ class Holds:
 
     async def hold(self, hold: Hold) -> None:
         """Write that a failure holds all paid work. Repeat: safe; the first moments are kept."""
+        self._trial = None if hold.reason == "export_blocked" else self._trial
         await self._ledger.hold(hold.reason, hold.sentence, hold.link, later(hold.look_after_s))
 
     async def is_held(self, reason: str) -> bool:
@@ -174,6 +181,8 @@ class Holds:
         before = [hold.reason for hold in await self._ledger.holds()]
         await self._ledger.remember(PAUSED, None)
         await self.look(at_once=True)
+        if await self.is_held("export_blocked") and self._trial is not None:  # nothing but the person's word can tell
+            await self._end("export_blocked")
         still = {hold.reason for hold in await self._ledger.holds()}
         return [reason for reason in before if reason not in still]
 
@@ -182,7 +191,14 @@ class Holds:
         if await self.is_held("export_blocked"):
             await self._end("export_blocked")
 
+    def _is_trial(self, job_id: str) -> bool:
+        """Let one job try whether exports are allowed again, where no session is kept that could tell."""
+        if self._trial == ANY_JOB:
+            self._trial = job_id
+        return self._trial == job_id
+
     async def _end(self, reason: str) -> None:
+        self._trial = None if reason == "export_blocked" else self._trial
         await self._ledger.lift(reason)
         log.info("hold.over", reason=reason)
         self._asking.wake()
@@ -218,8 +234,12 @@ class Holds:
                 await self._client.ensure_token(self._patience.token_life_s)
                 return True
             case "export_blocked":
-                # If no session of this account is kept that could tell, the next export does.
-                return await self._asking.export_passes() is not False
+                passes = await self._asking.export_passes()
+                self._trial = ANY_JOB if passes is None else None
+                if passes is None:
+                    await self._ledger.wake(reason)  # the first of them tries, the others are held again at once
+                    self._asking.wake()
+                return passes is True
         balance = await self._client.balance(self._asking.skill())
         if reason != "credits":
             return True

@@ -27,7 +27,7 @@ async def ensure_session(house: House, job: Job) -> Session:
     house.show(job, "session")
     started_at = now()
     _refuse_what_is_too_large(job)
-    await house.holds.refuse(begun=False)
+    await house.holds.refuse(job.job_id, begun=False)
     await see_that_nothing_changed(house, job)
     # A session lives as long as its token, and belongs to nobody else afterwards.
     await house.holds.ensure_token()

@@ -87,7 +87,7 @@ async def test_a_new_account_begins_when_what_the_old_one_paid_is_at_home(tmp_pa
             with Records(tmp_path / "backend") as records:
                 assert len(records.requests("POST", "/api/auth/anonymous-token")) == 1
             assert not await daemon.holds.resume()
-            await daemon.holds.refuse(begun=True)  # what is paid goes on while its token lives
+            await daemon.holds.refuse(paid.job_id, begun=True)  # what is paid goes on while its token lives
             await daemon.ledger.update(paid.job_id, state="delivered", reason="")
             daemon.holds._patience = replace(daemon.holds._patience, token_life_s=200.0)
             await come_to(daemon, delivered=2)
@@ -106,6 +106,21 @@ async def test_an_export_hold_ends_if_nothing_is_kept_that_could_tell(tmp_path: 
             await come_to(daemon, held=1)
             assert await daemon.holds.resume() == ["export_blocked"]
             await come_to(daemon, delivered=1)
+
+
+async def test_where_nothing_is_kept_that_could_tell_one_job_tries_for_all(tmp_path: Path, source: str) -> None:
+    with served(tmp_path, Fault("render", "answer", code=402, status=402, times=2)) as place:
+        async with running(place, SELDOM) as daemon:
+            drop(place, source, 1)
+            await come_to(daemon, rejected=1)
+            (job,) = await daemon.ledger.jobs()
+            await daemon.ledger.clear(job.job_id, "session")  # of an account that is another one now
+            drop(place, source, 2, 3, 4, 5)
+            await come_to(daemon, held=4)
+        async with running(place, SOON) as daemon:
+            await come_to(daemon, delivered=3, rejected=2)
+            with Records(tmp_path / "backend") as records:
+                assert len(records.charges()) == 5
 
 
 async def test_the_day_s_budget_holds_the_rest_until_the_next_day(tmp_path: Path, source: str) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nemo_watch import policy
+from nemo_watch import folders, policy
 from nemo_watch.cli.retrying import cancel, retry
-from nemo_watch.errors import OperatorError
+from nemo_watch.errors import FolderError, OperatorError
 from nemo_watch.media import probe
+from nemo_watch.pipeline import ending
 from nemo_watch.sandbox.faults import Fault
 from tests.media_fixtures import clip
 from tests.program import Place, eventually
@@ -23,6 +26,7 @@ from tests.pulling import (
     drop,
     ended,
     jobs,
+    ledger_of,
     messages,
     pulled,
     records,
@@ -172,6 +176,86 @@ async def test_an_error_report_that_is_put_back_is_removed(
         assert (await place.work_off()).delivered == 1
         assert place.files("inbox") == ["mine.mp4.error.toml"]
         assert place.files("rejects") == ["talk.mp4"]
+
+
+@pytest.mark.parametrize("needed", [False, True], ids=["no file needed", "file needed"])
+async def test_put_back_by_hand_and_retried_as_well_it_leaves_the_inbox(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, needed: bool
+) -> None:
+    fault = Fault("upload", "answer", code=4002) if needed else Fault("render", "fail_render", times=2)
+    with at_backend(tmp_path, fault) as place:
+        drop(place, tmp_path_factory)
+        await place.work_off()
+        await ended(place, "rejected")
+        await pulled(place, retry, "talk.mp4")
+        put_back(place, "talk.txt", "talk.mp4")
+        assert (await place.work_off()).delivered == 1
+        assert place.files("archive") == ["talk.mp4", "talk.txt"]
+        assert place.files("inbox") == place.files("rejects") == []
+        assert charges(place) == 1
+
+
+TWO = 'prompt = "cut the pauses"\n[[export]]\nname = "one"\n[[export]]\nname = "two"\nresolution = "720p"\n'
+
+
+async def half_delivered(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Have the first of two results published, and the second one not: there is no room for it."""
+    place.drop("talk.mp4", Path(clip(tmp_path_factory, "pauses.mp4")), TWO, toml=True)
+    publish = folders.publish
+
+    def first_only(root: str, plan: folders.Plan, mark: str) -> bool:
+        if plan.target.endswith("two.mp4"):
+            raise FolderError("No room.", code="disk_full")
+        return publish(root, plan, mark)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "publish", first_only)
+        await place.work_off()
+    assert place.files("outbox") == ["one.mp4"]
+    (two,) = place.state.joinpath("spool").rglob("2.mp4")
+    return two
+
+
+async def test_half_delivered_and_put_back_the_first_result_is_not_made_twice(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
+    with at_backend(tmp_path) as place:
+        await half_delivered(place, tmp_path_factory)
+        await pulled(place, cancel, "talk.mp4")
+        await place.work_off()
+        await ended(place, "rejected", code="cancelled")
+        put_back(place, "talk.toml", "talk.mp4")
+        assert (await place.work_off()).delivered == 1
+        assert place.files("outbox") == ["one.mp4", "one.report.toml", "two.mp4"]
+        assert charges(place) == 1
+
+
+async def test_half_delivered_and_fetched_again_with_other_bytes_there_is_one_of_each(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
+    monkeypatch.setattr(ending, "FETCH_AGAIN_S", 0.1)
+    with at_backend(tmp_path) as place:
+        two = await half_delivered(place, tmp_path_factory)
+        shutil.rmtree(two.parent)
+        (job,) = await jobs(place)
+        async with ledger_of(place) as ledger:  # as if the export had to be made once more, with other bytes
+            await ledger.clear(job.job_id, "download-1", "download-2", "render-1", "render-2")
+        assert (await place.work_off()).delivered == 1
+        assert place.files("outbox") == ["one.mp4", "one.report.toml", "two.mp4"]
+        report = place.report("one.report.toml")
+        first = (place.root / "outbox" / "one.mp4").read_bytes()
+        assert report["export"][0]["sha256"] == hashlib.sha256(first).hexdigest()
+
+
+async def test_once_ends_though_a_twin_waits_for_a_held_job(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, credits=0) as place:
+        drop(place, tmp_path_factory, "one.mp4")
+        drop(place, tmp_path_factory, "two.mp4")
+        assert (await place.work_off()).waiting == 2
 
 
 # ---------------------------------------------------------------- levers on what is nearly at its end

@@ -192,6 +192,18 @@ ROWS = [
         "delivered",
         calls={**ONCE, "render": 1},
     ),
+    Row(
+        "408 in the body for what went through",
+        (Fault("run_sse", "mask", code=408),),
+        "delivered",
+        calls={**ONCE, "render": 1},
+    ),
+    Row(
+        "a proxy's 503 with 404 in its body for what went through",
+        (Fault("run_sse", "mask", code=404, status=503),),
+        "delivered",
+        calls={**ONCE, "render": 1},
+    ),
     Row("408 for what went through", (Fault("run_sse", "mask", status=408, page=True),), "delivered", calls=ONCE),
     Row(
         "a reply with the words of 2001 while there are credits",
@@ -212,6 +224,12 @@ ROWS = [
         "yes",
         {**ONCE, "render": 2},
         action=("only the export", "not paid again"),
+    ),
+    Row(
+        "a render that was never taken, and a proxy's 404 for it",
+        (Fault("render", "cut"), answer("poll", 0, 404, page=True)),
+        "delivered",
+        calls={**ONCE, "render": 2},
     ),
     Row("a proxy's 404 at a poll", (answer("poll", 0, 404, page=True),), "waiting", "retry", calls={"render": 1}),
     Row(

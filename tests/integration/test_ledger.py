@@ -240,17 +240,36 @@ async def test_a_locked_ledger_is_told_to_all_who_wait_at_once(tmp_path: Path, m
 # ---------------------------------------------------------------- a start, an end
 
 
-async def test_after_a_start_nothing_fails_for_long_and_nothing_waits_for_years(ledger: Ledger) -> None:
-    await ledger.enter(make_job(1))
-    years = datetime.now(UTC) + timedelta(days=3650)
-    long_ago = datetime.now(UTC) - timedelta(days=30)
-    await ledger.update("e1-1", state="waiting", attempts=3, first_failed_at=long_ago, next_try_at=years)
+async def test_after_a_start_nothing_fails_for_long_and_nothing_waits_for_years(tmp_path: Path, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    years = now + timedelta(days=3650)
+    for number in (1, 2):
+        await ledger.enter(make_job(number))
+    await ledger.update("e1-1", state="waiting", reason="retry", attempts=3, next_try_at=years)
+    await ledger.update("e2-1", state="waiting", reason="not_before", next_try_at=years)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as db:  # ten minutes of failing, a month ago
+        month_ago_ms = int((now - timedelta(days=30)).timestamp() * 1000)
+        db.execute("UPDATE jobs SET first_failed_at = ?, updated_at = ?", (month_ago_ms - 600_000, month_ago_ms))
+        db.commit()
     await ledger.calm()
+    job, asked = await ledger.job("e1-1"), await ledger.job("e2-1")
+    assert job is not None
+    assert asked is not None
+    assert job.first_failed_at is not None
+    assert job.next_try_at is not None
+    assert abs(now - job.first_failed_at - timedelta(minutes=10)) < timedelta(minutes=1)
+    assert job.next_try_at <= datetime.now(UTC) + timedelta(days=1)
+    assert asked.next_try_at is not None
+    assert abs(asked.next_try_at - years) < timedelta(seconds=1), "a sidecar's own moment"
+
+
+async def test_a_job_under_way_is_not_opened_again(ledger: Ledger) -> None:
+    await ledger.enter(make_job(1))
+    await ledger.update("e1-1", active=True)
+    assert not await ledger.reopen("e1-1", make_job(1, rel="other.mp4"))
     job = await ledger.job("e1-1")
     assert job is not None
-    assert (job.attempts, job.first_failed_at) == (0, None)
-    assert job.next_try_at is not None
-    assert job.next_try_at <= datetime.now(UTC) + timedelta(days=1)
+    assert (job.active, job.clip.rel) == (True, "clip1.mp4")
 
 
 @pytest.mark.parametrize("state", ["delivered", "rejected", "cancelled"])

@@ -243,7 +243,8 @@ def test_an_emptied_ledger_is_not_made_anew(tmp_path: Path) -> None:
     # A first start that was killed before its first commit leaves this behind: the daemon goes on.
     asyncio.run(Ledger(str(path)).close())
     path.write_bytes(b"")
-    (tmp_path / "client_id").write_text("one")
+    with pytest.raises(LedgerError, match="is empty"):
+        Ledger(str(path), reading="still")
     with pytest.raises(LedgerError, match="is empty"):
         Ledger(str(path))
     assert path.stat().st_size == 0 or _tables(path) == []

@@ -88,6 +88,7 @@ class TestEnvelopes:
             ({"code": 50400, "message": "upstream timeout"}, 504, "50400", False),
             ({"code": -1}, 502, "-1", False),
             ({"code": "quota_reached"}, 500, "quota_reached", False),
+            ({"code": 408}, 200, "http_408", False),
             ({}, 409, "409", True),
             ({}, 413, "4002", True),
             ({}, 415, "4001", True),
