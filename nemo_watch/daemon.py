@@ -28,7 +28,7 @@ from nemo_watch.guarded import GuardedFolders, real_path
 from nemo_watch.intake import Intake, SettleRules
 from nemo_watch.ledger import Ledger, retention
 from nemo_watch.ledger.levers import Levers
-from nemo_watch.model import ANY_INODE, Drop, Job, Json, SkillHeaders
+from nemo_watch.model import ANY_INODE, OPEN_STATES, Drop, Job, Json, SkillHeaders
 from nemo_watch.obeying import Obeying
 from nemo_watch.pipeline import House, Patience, Progress
 from nemo_watch.pipeline.budget import Budget
@@ -319,7 +319,7 @@ class Daemon:
         """Do what can go on now, then say what came of it: for `run --once` and the demo."""
         while True:
             await self.first_runs.decide()  # what it lets go is work for this run
-            jobs = await self.ledger.jobs(("ready", "waiting", "held"))
+            jobs = await self.ledger.jobs(OPEN_STATES, limit=100_000)
             awaited = {job.job_id: job for job in jobs}
             going = [job for job in jobs if _goes_on(awaited.get(job.reuses, job) if job.reason == "reuse" else job)]
             idle = all(watcher.idle() for watcher in self.watchers.values())
@@ -339,8 +339,8 @@ class Daemon:
 def _goes_on(job: Job) -> bool:
     if job.state == "ready":
         return True
-    if job.state == "held":
-        return False
+    if job.state == "held":  # one that was woken is taken up at once
+        return job.next_try_at is not None and job.next_try_at <= datetime.now(UTC)
     if job.reason == "retry":
         is_soon = job.next_try_at is None or job.next_try_at - datetime.now(UTC) <= ONCE_WAIT
         return job.attempts < ONCE_TRIES and is_soon

@@ -268,7 +268,8 @@ class Ledger(Notes):
         def work(c: Connection) -> None:
             c.execute(JOBS.update().where(JOBS.c.active).values(active=False))
             failing = JOBS.update().where(JOBS.c.state.in_(OPEN_STATES), JOBS.c.first_failed_at.is_not(None))
-            c.execute(failing.values(first_failed_at=now_ms - (JOBS.c.updated_at - JOBS.c.first_failed_at)))
+            failed_for = JOBS.c.updated_at - JOBS.c.first_failed_at
+            c.execute(failing.values(first_failed_at=now_ms - failed_for, updated_at=now_ms))
             far = JOBS.update().where(JOBS.c.next_try_at > latest_ms, JOBS.c.reason != "not_before")
             c.execute(far.values(next_try_at=latest_ms))
 

@@ -165,20 +165,32 @@ def refuse_strange(connection: Connection, path: str, *, may_be_new: bool) -> No
             hint="Name another state folder in the config ([state] path), or put the ledger back in its place.",
         )
     if not tables and not may_be_new:
-        raise LedgerError(
-            f"The ledger {path} is empty.",
-            hint="If a daemon has just made it, try again in a moment. If it was used before, it remembered what was "
-            "paid: restore it from a backup. If not, delete it and start the daemon again.",
-        )
+        raise emptied(path)
+
+
+def emptied(path: str) -> LedgerError:
+    """Describe a ledger in which nothing is any more."""
+    return LedgerError(
+        f"The ledger {path} is empty.",
+        hint="If a daemon has just made it, try again in a moment. If it was used before, it remembered what was paid: "
+        "restore it from a backup. If not, delete it and start the daemon again.",
+    )
 
 
 def is_emptied(path: str) -> bool:
-    """Tell whether a ledger that was used lost all it held: it is empty, and beside it lies what a daemon keeps.
+    """Tell whether a file that holds no table is what is left of a ledger that was used.
 
-    Without that it was never more: a first start was killed before its first commit.
+    Without such signs it was never more: a first start was killed before its first commit.
     """
-    noted = os.path.exists(os.path.join(os.path.dirname(path), IN_USE))
-    return noted and os.path.exists(path) and _size_bytes(path) == 0
+    if not os.path.exists(path):
+        return False
+    beside = os.path.dirname(path)
+    if os.path.exists(os.path.join(beside, IN_USE)):
+        return True
+    # Ledgers of earlier versions have no such file; an account that is older than the ledger was there before it.
+    made_s = os.stat(path).st_ctime
+    kept = [os.path.join(beside, name) for name in ("client_id", "token.json")]
+    return _size_bytes(path) == 0 and any(os.path.exists(one) and os.stat(one).st_mtime <= made_s for one in kept)
 
 
 def note_use(path: str, ledger_id: str) -> None:

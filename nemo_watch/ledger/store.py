@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger.database import (
     Reading,
+    emptied,
     errors_named,
     identity,
     is_emptied,
@@ -55,11 +56,13 @@ class Store:
         if reading is None:
             refuse_place(path)
             refuse_half(path)
-        was_empty = create and is_emptied(path)
+        may_be_new = create and not is_emptied(path)
+        if os.path.exists(path) and os.path.getsize(path) == 0 and not may_be_new:
+            raise emptied(path)  # before SQLite writes the first page of a new one into it
         self._engine = open_engine(path, reading)
         try:
             with errors_named(path), self._engine.connect() as connection:
-                refuse_strange(connection, path, may_be_new=create and not was_empty)
+                refuse_strange(connection, path, may_be_new=may_be_new)
                 if create:
                     refuse_damaged(connection, path)
                 if reading is None:

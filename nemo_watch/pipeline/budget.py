@@ -83,9 +83,10 @@ class Budget:
         if not self._limit:
             return ""
         async with self._turn:
-            why = "" if job_id in self._reserved else self._why_not(await self._read())
+            # One whose last message could not be counted is counted first: it goes out once more.
+            is_known = job_id in self._reserved and job_id not in self._ended
+            why = "" if is_known else self._why_not(await self._read())
             if not why:
-                self._ended.discard(job_id)  # it goes out once more, and what was settled before counts no longer
                 self._reserved.add(job_id)
             return why
 

@@ -15,7 +15,8 @@ import tomli_w
 from nemo_watch import folders, reply, reports
 from nemo_watch.errors import FolderError, MediaError
 from nemo_watch.folders import Plan
-from nemo_watch.folders.names import split
+from nemo_watch.folders.names import folder_key, key, split
+from nemo_watch.folders.targets import is_below
 from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger.finding import planned_targets
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
@@ -74,7 +75,7 @@ async def _is_as_downloaded(house: House, job: Job, plan: Json) -> bool:
     """Tell whether a plan is about what lies in the spool: what was fetched again may have other bytes."""
     for number, one in enumerate(plan["files"], start=1):
         made = await house.recorded(job, f"download-{number}")
-        if made is None or made["sha256"] != one["sha256"]:
+        if not one.get("is_there") and (made is None or made["sha256"] != one["sha256"]):
             return False
     return True
 
@@ -94,6 +95,8 @@ async def _choose_delivery(
 ) -> Json:
     """Choose names and write the report. The inbox is not touched: a result is delivered though it is away."""
     rules = house.rules(job)
+    if before is not None:  # it speaks of an earlier plan, and its name is free for the next one
+        await rules.outbox.call(folders.remove_own, before["report_target"], before["report"].encode())
     files: list[Json] = []
     delivered: list[reports.Delivered] = []
     render_ids: list[str] = []
@@ -101,10 +104,10 @@ async def _choose_delivery(
     for number, target in enumerate(targets, start=1):
         made = await house.recorded(job, f"download-{number}") or {}
         rendered = await house.recorded(job, f"render-{number}") or {}
-        if number - 1 in there and "size_bytes" in there[number - 1]:  # published already, whatever was fetched since
+        if number - 1 in there:  # published already, whatever was fetched since
             made = {**made, **there[number - 1]}
         figures = {key: made[key] for key in ("sha256", "size_bytes", "duration_s")}
-        files.append({"source": made["path"], "target": target, **figures})
+        files.append({"source": made["path"], "target": target, "is_there": number - 1 in there, **figures})
         render_ids.append(rendered["render_id"])
         delivered.append(
             reports.Delivered(os.path.basename(target), made["duration_s"], made["size_bytes"], made["sha256"])
@@ -154,8 +157,10 @@ async def _result_names(house: House, job: Job, before: Json | None) -> tuple[li
     parts = [(export.name or stem, f".{export.format}") for export in job.work.exports]
     there: dict[int, Json] = {}
     for number, one in enumerate(before["files"] if before is not None else ()):
+        if before is not None and before.get("again") and not _fits(one["target"], root, folder, parts, number):
+            continue  # put back elsewhere or under another name: all of it goes there
         if await outbox.call(folders.is_content, one["target"], one["sha256"]):
-            there[number] = one  # noqa: PERF403 - each is looked at on the disk
+            there[number] = one
     planned = await planned_targets(house.ledger, but=job.job_id)
 
     async def choose(wanted: list[tuple[str, str]]) -> list[str]:
@@ -171,6 +176,18 @@ async def _result_names(house: House, job: Job, before: Json | None) -> tuple[li
     fresh = iter(chosen)
     names = [there[number]["target"] if number in there else next(fresh) for number in range(len(parts))]
     return names, report_target, there
+
+
+def _fits(target: str, root: str, folder: str, parts: list[tuple[str, str]], number: int) -> bool:
+    """Tell whether a published file lies where it would go now, but for a number behind its name."""
+    if number >= len(parts) or not is_below(root, target):
+        return False
+    stem = split(os.path.basename(target))[1]
+    at = os.path.relpath(os.path.dirname(target), root)
+    name = parts[number][0]
+    return folder_key("" if at == "." else at) == folder_key(folder) and (
+        key(stem) == key(name) or (key(stem).startswith(f"{key(name)}-") and stem.rpartition("-")[2].isdigit())
+    )
 
 
 def _mark(plan: Json, job: Job) -> str:

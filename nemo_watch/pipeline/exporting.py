@@ -105,7 +105,8 @@ async def _ask(house: House, job: Job, render_id: str, *, any_404: bool = False)
     try:
         return await house.client.render_status(render_id, house.skill(job))
     except CloudError as error:
-        if error.code == "404" or (error.status == 404 and (any_404 or isinstance(error, RefusedError))):
+        is_its_word = isinstance(error, RefusedError) and (error.code == "404" or error.status == 404)
+        if error.status < 500 and (is_its_word or (any_404 and error.status == 404)):
             return None
         raise
 
@@ -210,7 +211,8 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     except MediaError as error:
         return await _bad_bytes(house, job, name, rendering, made, part, error)
     except CloudError as error:
-        if error.status not in (403, 404, 410) and error.code not in ("402", "403", "404", "410"):
+        is_gone = error.status in (403, 404, 410) or error.code in ("402", "403", "404", "410")
+        if error.status >= 500 or not is_gone:
             raise
         # Neither address has it any more: the kept draft is made into a file once more, which is free.
         gone = MediaError("the backend does not have it any more.", code="download_corrupt")

@@ -101,9 +101,13 @@ class Holds:
         ends_at = credentials.expires_at
         if ends_at is None or ends_at <= now() or not credentials.expires_within(self._patience.token_life_s):
             return None
+        return ends_at if await self._paid_under_way() else None
+
+    async def _paid_under_way(self) -> str | None:
+        """Name a job whose edit is paid, or may be, and whose result is not downloaded yet."""
         for job in await self._ledger.jobs(OPEN_STATES, limit=ALL):
             if await needs_session(self._ledger, job):
-                return ends_at
+                return job.job_id
         return None
 
     async def refuse(self, job_id: str, *, begun: bool) -> None:
@@ -235,7 +239,8 @@ class Holds:
                 return True
             case "export_blocked":
                 passes = await self._asking.export_passes()
-                self._trial = ANY_JOB if passes is None else None
+                # One that is paid already can tell for nothing.
+                self._trial = (await self._paid_under_way() or ANY_JOB) if passes is None else None
                 if passes is None:
                     await self._ledger.wake(reason)  # the first of them tries, the others are held again at once
                     self._asking.wake()

@@ -155,9 +155,11 @@ async def remove_void_report(house: House, job: Job, step: Step | None = None) -
     step = step or await house.ledger.step(job.job_id, RETRY)
     if step is None or step.state == "done" or step.data["report"] is None:
         return step.data if step is not None else {}
-    report = step.data["report"]
+    report, rules = step.data["report"], house.inboxes.get(job.inbox)
+    if rules is None:  # the config does not know it any more, nor where its rejects are
+        return step.data
     try:
-        await house.rules(job).rejects.call(folders.remove_own, report["target"], report["content"].encode())
+        await rules.rejects.call(folders.remove_own, report["target"], report["content"].encode())
     except FolderError as error:
         log.info("report.left", path=report["target"], why=error.message)
     note = {**step.data, "report": None}

@@ -117,10 +117,29 @@ async def test_where_nothing_is_kept_that_could_tell_one_job_tries_for_all(tmp_p
             await daemon.ledger.clear(job.job_id, "session")  # of an account that is another one now
             drop(place, source, 2, 3, 4, 5)
             await come_to(daemon, held=4)
+        async with running(place, SELDOM) as daemon:  # the start looks once
+            await come_to(daemon, held=3, rejected=2)
+            with Records(tmp_path / "backend") as records:
+                assert len(records.charges()) == 2
         async with running(place, SOON) as daemon:
             await come_to(daemon, delivered=3, rejected=2)
-            with Records(tmp_path / "backend") as records:
-                assert len(records.charges()) == 5
+
+
+async def test_a_trial_that_is_paid_is_the_trial_of_the_next_start(tmp_path: Path, source: str) -> None:
+    cut = Fault("render", "cut", times=30)
+    with served(tmp_path, Fault("render", "answer", code=402, status=402), cut) as place:
+        async with running(place, SELDOM) as daemon:
+            drop(place, source, 1)
+            await come_to(daemon, rejected=1)
+            (job,) = await daemon.ledger.jobs()
+            await daemon.ledger.clear(job.job_id, "session")
+            drop(place, source, 2, 3, 4)
+            await come_to(daemon, held=3)
+        for _start in range(3):
+            async with running(place, SELDOM) as daemon:
+                await come_to(daemon, held=2, waiting=1)
+        with Records(tmp_path / "backend") as records:
+            assert len(records.charges()) == 2
 
 
 async def test_the_day_s_budget_holds_the_rest_until_the_next_day(tmp_path: Path, source: str) -> None:

@@ -240,13 +240,71 @@ async def test_half_delivered_and_fetched_again_with_other_bytes_there_is_one_of
         two = await half_delivered(place, tmp_path_factory)
         shutil.rmtree(two.parent)
         (job,) = await jobs(place)
-        async with ledger_of(place) as ledger:  # as if the export had to be made once more, with other bytes
+        first = place.root / "outbox" / "one.mp4"
+        first.write_bytes(first.read_bytes() + b"\0\0\0\x08free")
+        digest = hashlib.sha256(first.read_bytes()).hexdigest()
+        async with ledger_of(place) as ledger:  # the export was made once more meanwhile, with other bytes
+            step = await ledger.step(job.job_id, "deliver")
+            assert step is not None
+            step.data["files"][0] |= {"sha256": digest, "size_bytes": first.stat().st_size}
+            await ledger.intend(job.job_id, "deliver", step.token, step.data)
             await ledger.clear(job.job_id, "download-1", "download-2", "render-1", "render-2")
         assert (await place.work_off()).delivered == 1
         assert place.files("outbox") == ["one.mp4", "one.report.toml", "two.mp4"]
-        report = place.report("one.report.toml")
-        first = (place.root / "outbox" / "one.mp4").read_bytes()
-        assert report["export"][0]["sha256"] == hashlib.sha256(first).hexdigest()
+        assert place.report("one.report.toml")["export"][0]["sha256"] == digest
+
+
+async def test_half_delivered_and_put_back_elsewhere_all_of_it_lies_together(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
+    with at_backend(tmp_path) as place:
+        await half_delivered(place, tmp_path_factory)
+        await pulled(place, cancel, "talk.mp4")
+        await place.work_off()
+        (place.root / "inbox" / "b").mkdir()
+        for name in ("talk.toml", "talk.mp4"):
+            os.rename(place.root / "rejects" / name, place.root / "inbox" / "b" / name)
+        assert (await place.work_off()).delivered == 1
+        assert place.files("outbox") == ["b/one.mp4", "b/one.report.toml", "b/two.mp4", "one.mp4"]
+
+
+async def test_a_report_that_was_written_before_the_end_is_written_once(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "FOLDER_LOOK_S", 0.3)
+    write_new = folders.write_new
+
+    def written_and_failed(root: str, target: str, content: bytes, mark: str) -> bool:
+        write_new(root, target, content, mark)
+        raise FolderError("It broke in this very moment.", code="outbox_unavailable")
+
+    with at_backend(tmp_path) as place:
+        drop(place, tmp_path_factory)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folders, "write_new", written_and_failed)
+            await place.work_off()
+        assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+        await pulled(place, cancel, "talk.mp4")
+        await place.work_off()
+        put_back(place, "talk.txt", "talk.mp4")
+        assert (await place.work_off()).delivered == 1
+        assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
+
+
+async def test_a_retried_job_of_an_inbox_that_was_renamed_is_found_by_its_file(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with at_backend(tmp_path, Fault("render", "fail_render", times=2)) as place:
+        drop(place, tmp_path_factory)
+        await place.work_off()
+        await pulled(place, retry, "talk.mp4")
+        config = place.config_path.read_text()
+        place.config_path.write_text(config.replace("name = 'videos'", "name = 'clips'"))
+        put_back(place, "talk.txt", "talk.mp4")
+        assert (await place.work_off()).delivered == 1
+        assert place.files("archive") == ["talk.mp4", "talk.txt"]
+        assert charges(place) == 1
 
 
 async def test_once_ends_though_a_twin_waits_for_a_held_job(

@@ -231,6 +231,7 @@ ROWS = [
         "delivered",
         calls={**ONCE, "render": 2},
     ),
+    Row("503 with 404 in its body at a poll", (answer("poll", 404, 503),), "waiting", "retry", calls={"render": 1}),
     Row("a proxy's 404 at a poll", (answer("poll", 0, 404, page=True),), "waiting", "retry", calls={"render": 1}),
     Row(
         "403 for the file itself",

@@ -233,26 +233,35 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
 
-def test_an_emptied_ledger_is_not_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b"", None], ids=["no byte", "no table"])
+@pytest.mark.parametrize("sign", ["ledger.id", "client_id"])
+def test_an_emptied_ledger_is_never_made_anew(tmp_path: Path, left: bytes | None, sign: str) -> None:
     path = tmp_path / "ledger.db"
     path.touch()
     with pytest.raises(LedgerError, match="is empty") as caught:
         Ledger(str(path), create=False)
     assert "restore it from a backup" in caught.value.hint
-    assert path.stat().st_size == 0 or _tables(path) == []
+    assert path.stat().st_size == 0
     # A first start that was killed before its first commit leaves this behind: the daemon goes on.
     asyncio.run(Ledger(str(path)).close())
-    path.write_bytes(b"")
-    with pytest.raises(LedgerError, match="is empty"):
-        Ledger(str(path), reading="still")
-    with pytest.raises(LedgerError, match="is empty"):
-        Ledger(str(path))
-    assert path.stat().st_size == 0 or _tables(path) == []
-
-
-def _tables(path: Path) -> list[str]:
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        return [name for (name,) in db.execute("SELECT name FROM sqlite_master")]
+    if sign == "client_id":  # as an earlier version leaves a state folder
+        (tmp_path / "ledger.id").unlink()
+        (tmp_path / sign).write_text("one")
+    if left is None:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                db.execute(f"DROP TABLE {table}")
+            db.commit()
+    else:
+        path.write_bytes(left)
+    if left is None and sign == "client_id":
+        return  # nothing tells it from a first start that was killed
+    for _start in range(3):
+        for create in (True, False):
+            with pytest.raises(LedgerError, match="is empty"):
+                Ledger(str(path), create=create)
+        with pytest.raises(LedgerError, match="is empty"):
+            Ledger(str(path), reading="still")
 
 
 def test_a_locked_ledger_says_who_must_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
