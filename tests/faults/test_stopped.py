@@ -124,9 +124,9 @@ def test_a_hold_and_a_silent_backend_keep_neither_the_work_nor_the_end_waiting(
         assert asyncio.run(place.work_off()).waiting == 1
         place.drop("letter.mp4", b"Dear editor, please find the video attached.", CUT)
         with place.process() as running:
-            running.wait_for(lambda: "letter.mp4.error.toml" in place.files("rejects"), "other work is done")
+            running.wait_for(lambda: place.files("inbox") == ["talk.mp4", "talk.txt"], "other work is done")
             assert running.stop() == 0
-        assert place.files("inbox") == ["talk.mp4", "talk.txt"]
+        assert place.files("rejects") == ["letter.mp4", "letter.mp4.error.toml", "letter.txt"]
 
 
 def test_a_daemon_waits_for_a_command_that_holds_the_ledger_and_for_no_other_daemon(tmp_path: Path) -> None:
