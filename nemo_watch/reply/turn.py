@@ -27,6 +27,7 @@ _PROGRESS_CHARS = 4000
 _TOOLS_MOST = 1000
 _UNKNOWN_MOST = 20
 _SNIPPET_CHARS = 200
+_IDS_MOST = 20_000
 _MESSAGE_CHARS = 500
 
 _NO_CREDITS = "2001"
@@ -194,7 +195,8 @@ class TurnBuilder:
             # Fragments may share the id of the whole text that follows them, so only whole events are compared.
             if event_id in self._seen:
                 return "dropped"
-            self._seen.add(event_id)
+            if len(self._seen) < _IDS_MOST and len(event_id) <= _SNIPPET_CHARS:
+                self._seen.add(event_id)
         texts: list[str] = []
         kind: EventKind = "dropped"
         for part in parts:
