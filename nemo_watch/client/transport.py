@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import httpx
 
@@ -195,6 +196,14 @@ def location_of(response: httpx.Response) -> str:
     try:
         return str(response.request.url.join(response.headers["location"]))
     except (httpx.InvalidURL, ValueError):
+        return ""
+
+
+def absolute(base: str, address: str) -> str:
+    """Give an address that may be relative to another one, "" if it is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
         return ""
 
 
