@@ -41,7 +41,7 @@ Path = tuple[str | int, ...]
 def mangled(draw: st.DrawFn, of: Any, *, junk: st.SearchStrategy[Any] = JUNK) -> Any:
     """A copy of a JSON value in which some parts, at any depth, are gone, are repeated or are something else."""
     value = json.loads(json.dumps(of))
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 3))):
         paths = list(_paths(value))
         if not paths:
             return draw(junk)
