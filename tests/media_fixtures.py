@@ -134,6 +134,20 @@ def _ffmpeg(*args: str) -> bytes:
 # ---------------------------------------------------------------- eyes and ears
 
 
+def children() -> set[int]:
+    """List the processes that this one started and that are still there."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == os.getpid():
+                found.add(int(entry.name))
+    return found
+
+
 def describe(path: str) -> str:
     """Give what ffmpeg prints of a file."""
     argv = [find_ffmpeg().path, "-hide_banner", "-nostdin", "-i", path]
