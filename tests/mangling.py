@@ -34,7 +34,7 @@ JUNK = st.recursive(
 )
 """Any JSON, with the kinds of values that readers trip over."""
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 @st.composite
@@ -49,7 +49,7 @@ def mangled(draw: st.DrawFn, of: Any, *, junk: st.SearchStrategy[Any] = JUNK) ->
     return value
 
 
-def _paths(value: Any, at: Path = ()) -> Iterator[Path]:
+def _paths(value: Any, at: Place = ()) -> Iterator[Place]:
     parts: Sequence[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         parts = list(value.items())
@@ -60,7 +60,7 @@ def _paths(value: Any, at: Path = ()) -> Iterator[Path]:
         yield from _paths(inner, (*at, key))
 
 
-def _changed(draw: st.DrawFn, value: Any, path: Path, junk: st.SearchStrategy[Any]) -> Any:
+def _changed(draw: st.DrawFn, value: Any, path: Place, junk: st.SearchStrategy[Any]) -> Any:
     holder = value
     for key in path[:-1]:
         holder = holder[key]
