@@ -50,6 +50,7 @@ _RECIPES: dict[str, list[str]] = {
     "pauses.mp4": _two(_TEST, _PAUSES, 12),
     "pauses_noise.mp4": _two("color=gray:s=320x180:r=30", _tone(4, 0.5, 2.5, "+0.003*(random(0)-0.5)*2"), 12),
     "frameid.mp4": _two(_BITS, _PAUSES, 20),
+    "frameid_short.mp4": _two(_BITS, _PAUSES, 8),
     # 4.8 s of every 6 s are loud: 80 s of sound, the rest pauses
     "frameid_long.mp4": _two(_BITS, _tone(6, 0.6, 5.4), 100),
     "scenes.mp4": [
@@ -131,6 +132,20 @@ def _ffmpeg(*args: str) -> bytes:
 
 
 # ---------------------------------------------------------------- eyes and ears
+
+
+def children() -> set[int]:
+    """List the processes that this one started and that are still there."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == os.getpid():
+                found.add(int(entry.name))
+    return found
 
 
 def describe(path: str) -> str:

@@ -15,7 +15,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource
@@ -29,6 +29,7 @@ from nemo_watch.client.line import Line, unwrapped
 from nemo_watch.client.refusals import refusal, unintelligible
 from nemo_watch.client.transport import (
     Timeouts,
+    absolute,
     base_url,
     bounded,
     converted,
@@ -299,7 +300,9 @@ class Client:
                     result = await self._saved(spool, response, url, path, asked, on_progress, limit, loop, doing)
                 if result:
                     return result
-                # The range did not hold: from the beginning, which cannot fail in the same way.
+                if asked is None:
+                    raise unintelligible(doing, response.status_code, "a part that was not asked for")
+                # The range did not hold: once more, from the beginning.
                 asked = None
 
     async def download_fallback(
@@ -332,7 +335,7 @@ class Client:
                     if response.status_code >= 400 or "json" in response.headers.get("content-type", "").lower():
                         answer = await bounded(response.aiter_bytes(), doing, response.status_code)
                         payload = unwrapped(response, answer, doing)
-                        return urljoin(str(self._line.api), wire.read_render(payload, doing, render_id).url)
+                        return absolute(str(self._line.api), wire.read_render(payload, doing, render_id).url)
                     result = await self._saved(
                         Spool(disk), response, str(address), path, None, on_progress, limit, loop, doing
                     )
@@ -343,7 +346,7 @@ class Client:
         found = await self._account.make(once)
         if isinstance(found, DownloadResult):
             return found
-        if found.rstrip("/") == str(self._line.api).rstrip("/"):
+        if not found or found.rstrip("/") == str(self._line.api).rstrip("/"):
             raise unintelligible(doing, 200, "an answer without an address")
         return await self.download(found, path, disk=disk, on_progress=on_progress)
 

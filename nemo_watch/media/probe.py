@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from nemo_watch.errors import MediaError
-from nemo_watch.media.run import RunLimits, RunResult, run_ffmpeg, safe_input
+from nemo_watch.media.run import LOOK_MEMORY_BYTES, RunLimits, RunResult, run_ffmpeg, safe_input
 
 MediaKind = Literal["video", "image", "audio"]
-PROBE_LIMITS = RunLimits(wall_s=30.0, stall_s=30.0, cpu_s=30)
-MEASURE_LIMITS = RunLimits(wall_s=300.0, stall_s=60.0, cpu_s=300)
+PROBE_LIMITS = RunLimits(wall_s=30.0, stall_s=30.0, cpu_s=30, memory_bytes=LOOK_MEMORY_BYTES)
+MEASURE_LIMITS = RunLimits(wall_s=300.0, stall_s=60.0, cpu_s=300, memory_bytes=LOOK_MEMORY_BYTES)
 
 _STILL_FORMATS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 _ANIMATED_FORMATS = frozenset({"gif", "webp_anim"})

@@ -35,16 +35,21 @@ _TAIL_LINES = 60
 class RunLimits:
     """How long and how much a run may take. 0 is no limit.
 
-    `stall_s` counts from the last sign of progress; `output_bytes` is the size of the largest file it may write.
+    `stall_s` counts from the last sign of progress; `output_bytes` is the size of the largest file it may write,
+    `memory_bytes` what it may ask for of memory.
     """
 
     wall_s: float = 600.0
     stall_s: float = 60.0
     cpu_s: int = 0
     output_bytes: int = 0
+    memory_bytes: int = 0
 
 
 DEFAULT_LIMITS = RunLimits()
+LOOK_MEMORY_BYTES = 1 << 30
+"""For looks at what somebody else made. Source: measured: 65 MB for a clip, 414 MB for the largest picture that is
+taken, and 1.4 GB for 700 bytes whose index speaks of 40 million frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +239,9 @@ def _limit(pid: int, limits: RunLimits) -> None:
         wanted = [(resource.RLIMIT_CORE, 0)]
         if limits.output_bytes:
             wanted.append((resource.RLIMIT_FSIZE, limits.output_bytes))
+        if limits.memory_bytes:
+            # Of what it asks for, and not of all addresses: those are many times more than it ever uses.
+            wanted.append((resource.RLIMIT_DATA, limits.memory_bytes))
         if limits.cpu_s:
             wanted.append((resource.RLIMIT_CPU, limits.cpu_s))
         for which, value in wanted:

@@ -9,12 +9,12 @@ from typing import Literal
 import structlog
 
 from nemo_watch.errors import MediaToolError
-from nemo_watch.media.run import TERM_GRACE_S, RunLimits, RunResult, run_ffmpeg, safe_input
+from nemo_watch.media.run import LOOK_MEMORY_BYTES, TERM_GRACE_S, RunLimits, RunResult, run_ffmpeg, safe_input
 
 EndVerdict = Literal["whole", "incomplete", "unchecked", "not_media"]
 
 # At 5 MB a second the largest file that is taken needs 100 s.
-END_LIMITS = RunLimits(wall_s=300.0, stall_s=60.0, cpu_s=120)
+END_LIMITS = RunLimits(wall_s=300.0, stall_s=60.0, cpu_s=120, memory_bytes=LOOK_MEMORY_BYTES)
 _CUT = (
     "File ended prematurely",
     "invalid as first byte of an EBML number",

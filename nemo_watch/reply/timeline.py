@@ -20,6 +20,9 @@ from nemo_watch.reply.words import printable
 _LABELS = {0: "Video", 1: "BGM", 7: "Title"}
 _NAME_CHARS = 80
 _CAPTION_CUES = 5
+_TRACKS_READ = 100
+_SEGMENTS_READ = 2000
+"""Of one track. A timeline that a person made has fewer; whatever else comes must not take minutes to be told."""
 _CAPTION_NAME = re.compile(r"caption|subtitle|\bcues?\b|字幕", re.I)
 _SOURCE = re.compile(r"^(?:[a-z][a-z0-9+.\-]*:|/)[^\s]*", re.I)
 
@@ -64,7 +67,7 @@ def total_duration_s(draft: Any) -> float | None:
     if told is not None:
         return told / 1000
     ends: list[float] = []
-    for track in _tracks(draft):
+    for track in _tracks(draft)[:_TRACKS_READ]:
         track_ms = _number(track, "d", "duration")
         ends.extend([track_ms] if track_ms is not None else [piece.end_ms for piece in _pieces(track)])
     return max(ends) / 1000 if ends else None
@@ -81,7 +84,8 @@ def timeline_summary(draft: Any) -> str:
     head = f"Timeline ({len(tracks)} track{'' if len(tracks) == 1 else 's'})"
     if not tracks:
         return head
-    return f"{head}: " + " ".join(f"{number}. {_track_line(track)}" for number, track in enumerate(tracks, start=1))
+    lines = [f"{number}. {_track_line(track)}" for number, track in enumerate(tracks[:_TRACKS_READ], start=1)]
+    return f"{head}: {' '.join(lines)}{' …' if len(tracks) > _TRACKS_READ else ''}"
 
 
 def what_changed(before: SessionState, after: SessionState) -> str:
@@ -92,8 +96,9 @@ def what_changed(before: SessionState, after: SessionState) -> str:
     if state_digest(before) == state_digest(after):
         return "Nothing changed."
     found: list[str] = []
-    lines_before = Counter(_track_line(track) for track in _tracks(before.draft))
-    lines_after = Counter(_track_line(track) for track in _tracks(after.draft))
+    lines_before, lines_after = (
+        Counter(_track_line(track) for track in _tracks(state.draft)[:_TRACKS_READ]) for state in (before, after)
+    )
     added, removed = list((lines_after - lines_before).elements()), list((lines_before - lines_after).elements())
     if added:
         found.append("now on the timeline: " + "; ".join(added))
@@ -144,7 +149,7 @@ def _segments(track: Any) -> list[Any]:
 def _pieces(track: dict[str, Any]) -> list[_Piece]:
     pieces: list[_Piece] = []
     cursor_ms = 0.0
-    for segment in _segments(track):
+    for segment in _segments(track)[:_SEGMENTS_READ]:
         piece = _piece(segment if isinstance(segment, dict) else {}, cursor_ms)
         cursor_ms = max(cursor_ms, piece.end_ms)
         pieces.append(piece)
@@ -178,19 +183,19 @@ def _track_line(track: dict[str, Any]) -> str:
     if not pieces:
         return f"{label}: empty"
     extent = f"{_seconds(min(piece.start_ms for piece in pieces))}-{_seconds(max(piece.end_ms for piece in pieces))}s"
-    meta = _meta(track)
-    if kind == 7 and len(pieces) > 1:
+    meta, count = _meta(track), len(_segments(track))
+    if kind == 7 and count > 1:
         named = _CAPTION_NAME.search(_text(meta, "name", "title") or _text(track, "name", "n"))
-        if named or len(pieces) >= _CAPTION_CUES:
-            return f"Captions: {len(pieces)} cues ({extent})"
+        if named or count >= _CAPTION_CUES:
+            return f"Captions: {count} cues ({extent})"
     first = pieces[0]
     volume = ""
     if kind == 1 and first.volume_percent is not None and round(first.volume_percent) != 100:
         volume = f", {round(first.volume_percent)}%"
-    return f"{label}: {_described(pieces)} ({extent}{volume})"
+    return f"{label}: {_described(pieces, count)} ({extent}{volume})"
 
 
-def _described(pieces: list[_Piece]) -> str:
+def _described(pieces: list[_Piece], count: int) -> str:
     first = pieces[0]
     described = f'"{first.text}"' if first.text else first.name or _stem(first.source) or "clip 1"
     one_thing = (
@@ -199,7 +204,7 @@ def _described(pieces: list[_Piece]) -> str:
         and all(piece.name == first.name for piece in pieces)
         and len({piece.source for piece in pieces}) > 1
     )
-    return described if len(pieces) == 1 or one_thing else f"{described} ×{len(pieces)}"
+    return described if count == 1 or one_thing else f"{described} ×{count}"
 
 
 def _meta(source: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ _PROGRESS_CHARS = 4000
 _TOOLS_MOST = 1000
 _UNKNOWN_MOST = 20
 _SNIPPET_CHARS = 200
+_IDS_MOST = 20_000
+_LISTED_MOST = 20_000
 _MESSAGE_CHARS = 500
 
 _NO_CREDITS = "2001"
@@ -107,10 +109,15 @@ class TurnBuilder:
         return self.feed_value(value)
 
     def feed_value(self, value: Any) -> EventKind:
-        """Take one event that is already JSON: a list is taken as its events in order, the last one's kind is given."""
+        """Take one event that is already JSON: a list is taken as its events in order, the last one's kind is given.
+
+        Of a list without end the first ones are taken.
+        """
         pending: list[Any] = [value]
         kind: EventKind = "keepalive"
-        while pending:
+        for _ in range(_LISTED_MOST):
+            if not pending:
+                break
             event = pending.pop()
             if isinstance(event, list):
                 pending.extend(reversed(event))
@@ -194,7 +201,8 @@ class TurnBuilder:
             # Fragments may share the id of the whole text that follows them, so only whole events are compared.
             if event_id in self._seen:
                 return "dropped"
-            self._seen.add(event_id)
+            if len(self._seen) < _IDS_MOST and len(event_id) <= _SNIPPET_CHARS:
+                self._seen.add(event_id)
         texts: list[str] = []
         kind: EventKind = "dropped"
         for part in parts:

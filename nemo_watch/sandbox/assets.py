@@ -17,6 +17,7 @@ from nemo_watch.errors import MediaError
 from nemo_watch.media import probe
 from nemo_watch.sandbox.analyze import analyze
 from nemo_watch.sandbox.captions import MAX_BYTES, CaptionsError, read_cues
+from nemo_watch.sandbox.draft import LONGEST_MS
 from nemo_watch.sandbox.facts import Analysis, Asset, AssetKind, Cue
 from nemo_watch.sandbox.records import Upload
 from nemo_watch.sandbox.render import Source
@@ -50,7 +51,7 @@ class Assets:
     async def examine(self, path: Path, *, subtitles: bool, filename: str) -> Looks:
         """Look into a file that was just uploaded.
 
-        Raises: Refusal 4001 if it is no media, whatever its name.
+        Raises: Refusal 4001 if it is no media, whatever its name, or says that it is longer than any timeline.
         """
         try:
             if subtitles:
@@ -60,6 +61,9 @@ class Assets:
                 info = await probe(str(path))
         except (MediaError, CaptionsError) as error:
             raise Refusal(4001, f"{filename} is not accepted: {error.message}") from error
+        if info.duration_ms > LONGEST_MS:
+            # A few bytes can say that they last for years, and whoever measures their sound hears all of the silence.
+            raise Refusal(4001, f"{filename} is not accepted: it is longer than {LONGEST_MS // 3_600_000} hours.")
         video = info.video
         return Looks(
             info.kind,

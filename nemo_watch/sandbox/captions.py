@@ -16,6 +16,8 @@ MAX_CUES = 5000
 MAX_CUE_CHARS = 500
 MAX_LINE_CHARS = 4000
 """Longer lines are no subtitles, and the parser's patterns take a time for them that grows with the square."""
+_MOST_TIMES = 4 * MAX_CUES
+"""Cues without text or length count, too: reading them takes as long."""
 LONGEST_MS = 24 * 3600 * 1000
 
 _BOMS = (
@@ -23,7 +25,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_TAG = re.compile(r"\{[^{}]{0,200}\}|</?[^<>]{0,200}>")
+# Neither goes past the beginning of the next one, so a text is gone through once, however many lack their ends.
+_TAG = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
 
 
@@ -51,9 +55,14 @@ def read_cues(data: bytes) -> tuple[Cue, ...]:
         raise CaptionsError("The file is neither SRT nor WebVTT: it has no line with times.")
     if any(len(line) > MAX_LINE_CHARS for line in text.split("\n")):
         raise CaptionsError(f"The subtitle file has a line of more than {MAX_LINE_CHARS} characters.")
+    if text.count("-->") > _MOST_TIMES:
+        raise CaptionsError(f"The subtitle file has more than {MAX_CUES} cues.")
+    # The parser looks for a number after every line break of a row of them.
+    text = _BLANK_LINES.sub("\n\n", text)
     kind = "vtt" if text.lstrip("\ufeff \n").startswith("WEBVTT") else "srt"
     try:
-        events = pysubs2.SSAFile.from_string(text, format_=kind).events
+        # With the marks of style left in: its own patterns for them take hours for a megabyte of "<a<a<a".
+        events = pysubs2.SSAFile.from_string(text, format_=kind, keep_html_tags=True).events
     except Exception as error:
         raise CaptionsError("The subtitle file cannot be read: its times or lines are broken.") from error
     cues = sorted(
@@ -91,6 +100,7 @@ def _decoded(data: bytes) -> str:
 def _plain(text: str) -> str:
     """Drop marks of style; the text is drawn letter for letter, so what is left of them would be seen."""
     text = _TAG.sub("", text.replace(r"\N", "\n").replace(r"\n", "\n").replace(r"\h", " "))
-    text = _CONTROL.sub("", html.unescape(text))
+    # A number of more than 4300 digits is an error to Python.
+    text = _CONTROL.sub("", html.unescape(text[:MAX_LINE_CHARS]))
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)[:MAX_CUE_CHARS].strip()

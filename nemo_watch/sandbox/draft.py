@@ -205,7 +205,9 @@ class _Reader:
 def _kind(track: Mapping[str, Any], number: int) -> int:
     kind = track.get("tt")
     if kind not in (_VIDEO, _AUDIO, _TEXT) or isinstance(kind, bool):
-        raise DraftError(f"Track {number} is of type {kind!r}; this backend renders 0 (video), 1 (audio) and 7 (text).")
+        raise DraftError(
+            f"Track {number} is of type {_shown(kind)}; this backend renders 0 (video), 1 (audio) and 7 (text)."
+        )
     return int(kind)
 
 

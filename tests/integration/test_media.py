@@ -27,24 +27,10 @@ from nemo_watch.media import (
     sniff,
     verify_video,
 )
-from tests.media_fixtures import clip
+from tests.media_fixtures import children, clip
 
 Factory = pytest.TempPathFactory
 ENDLESS = ["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=30", "-f", "mpegts", "endless.ts"]
-
-
-def children() -> set[int]:
-    """The processes that this one started and that are still there."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == os.getpid():
-                found.add(int(entry.name))
-    return found
 
 
 def test_the_wheel_brings_all_that_is_needed() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_watch.sandbox.captions import MAX_BYTES, MAX_CUE_CHARS, CaptionsError, read_cues
 from nemo_watch.sandbox.facts import Cue
+from tests.mangling import within_cpu
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\nHello <i>there</i>\n\n2\n00:00:03,000 --> 00:00:04,000\nTwo\nlines\n"
 VTT = "WEBVTT - a title\n\nNOTE nothing\n\nfirst\n00:01.000 --> 00:02.500 align:start\n"
@@ -91,3 +94,24 @@ def test_any_text_near_the_format_gives_cues_or_a_sentence(text: str) -> None:
             read_cues(data)
         except CaptionsError:
             continue
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Marks of style over a line's end join what was two numbers; Python takes none of more than 4300 digits.
+        "&#" + "1" * 3990 + "{\n}" + "1" * 3000 + ";",
+        "&#" + "1" * 3990 + "<a\n>" + "1" * 3000 + ";",
+    ],
+)
+def test_a_number_without_end_is_no_character(text: str) -> None:
+    assert len(read_cues(f"1\n00:00:01,000 --> 00:00:02,000\nHi\n{text}\n".encode())) == 1
+
+
+@pytest.mark.parametrize("mark", ["<a", "<", "{\\", "\\N", "&#1", "\n", "\n ", "\n1", "{\n", "i >", "00:00:01,000 "])
+def test_what_is_repeated_without_end_takes_no_long_time(mark: str) -> None:
+    unit = mark * (3000 // len(mark)) + "\n"
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHi" + unit * (200_000 // len(unit)) + "there\n"
+    for data in (text.encode(), ("WEBVTT\n\n" + text.replace(",000", ".000")).encode()):
+        with within_cpu(5), contextlib.suppress(CaptionsError):
+            read_cues(data)

@@ -1,0 +1,144 @@
+"""Input as large as it may be, made of what costs most: read in seconds and within a bound of memory, or refused.
+
+Each case runs in a process of its own, whose memory the kernel limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from nemo_watch.client import wire
+from nemo_watch.client.transport import EVENT_MOST_BYTES, JSON_MOST_BYTES, event_response
+from nemo_watch.errors import UnintelligibleError
+from nemo_watch.model import SessionState
+from nemo_watch.reply import TurnBuilder, plain_words, state_digest, timeline_summary, total_duration_s, what_changed
+from nemo_watch.sandbox.captions import MAX_BYTES, CaptionsError, read_cues
+
+MEMORY_BYTES = 1 << 30
+CPU_S = 60.0
+UNITS = {
+    "lists": "[],",
+    "objects": "{},",
+    "events": '{"text":"a"},',
+    "tracks": '{"sg":[{}]},',
+}
+CUE = "1\n00:00:01,000 --> 00:00:02,000\n"
+MARKS = ("<a", "&#1", "\n1")
+
+
+def filled(unit: str, size: int) -> str:
+    return unit * (size // len(unit))
+
+
+def reply(unit: str) -> None:
+    body = f"[{filled(UNITS[unit], JSON_MOST_BYTES - 8)}0]".encode()
+    with contextlib.suppress(UnintelligibleError):
+        wire.read_render(wire.unwrap(200, body, "testing"), "testing", "r")
+
+
+def draft(unit: str) -> None:
+    made = wire.loads(f'{{"t":[{filled(UNITS[unit], JSON_MOST_BYTES - 16)}0]}}'.encode())
+    state = SessionState(made)
+    assert len(timeline_summary(made)) < 20_000
+    assert len(what_changed(SessionState({}), state)) < 20_000
+    assert not total_duration_s(made)
+    assert state_digest(state)
+    assert wire.dumps(made)
+
+
+def track(unit: str) -> None:
+    made = wire.loads(f'{{"t":[{{"tt":7,"sg":[{filled(UNITS[unit], JSON_MOST_BYTES - 40)}0]}}]}}'.encode())
+    assert "cues" in timeline_summary(made)
+
+
+def event(unit: str) -> None:
+    data = f"[{filled(UNITS[unit], EVENT_MOST_BYTES - 8)}0]"
+    builder = TurnBuilder()
+    builder.feed("", data)
+    assert len(builder.finish(ended=True).text) <= 1_000_000
+
+
+def flood(unit: str) -> None:
+    """Send a stream of many small events, each with an id of its own."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for block in range(40):
+            yield b"".join(
+                b'data: {"id":"%d","content":{"parts":[{"text":"%b"}]}}\n\n' % (block * 10_000 + at, unit.encode())
+                for at in range(10_000)
+            )
+
+    async def read() -> None:
+        from httpx_sse import EventSource
+
+        builder = TurnBuilder()
+        async for one in EventSource(event_response(chunks(), "testing")).aiter_sse():
+            builder.feed(one.event, one.data)
+        assert len(builder.finish(ended=True).text) <= 1_000_000
+
+    asyncio.run(read())
+
+
+def words(unit: str) -> None:
+    for pad in (" ", "\t", "\n ", "click the ", "http://a?", '"'):
+        assert plain_words(f"{unit}{filled(pad, 1_000_000)}{unit}")
+
+
+def cues(mark: str) -> None:
+    line = filled(mark, 3000) + "\n"
+    long = CUE + "x" + filled(line, MAX_BYTES - 1000)
+    many = filled(CUE + filled(mark, 300) + "\n\n", MAX_BYTES - 1000)
+    for text in (long, many):
+        for data in (text.encode(), ("WEBVTT\n\n" + text).replace(",000", ".000").encode()):
+            with contextlib.suppress(CaptionsError):
+                read_cues(data)
+
+
+def deep(begin: str) -> None:
+    for body in (begin * (JSON_MOST_BYTES // len(begin)), begin * 500 + "0", "[" * 150 + "0" + "]" * 150):
+        with contextlib.suppress(UnintelligibleError):
+            wire.read_state(wire.unwrap(200, body.encode(), "testing"), "testing")
+        TurnBuilder().feed("", body)
+
+
+CASES: dict[str, Callable[[str], None]] = {
+    one.__name__: one for one in (reply, draft, track, event, flood, words, cues, deep)
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "argument"),
+    [
+        *(("reply", unit) for unit in ("lists", "objects")),
+        *(("draft", unit) for unit in ("lists", "tracks")),
+        ("track", "objects"),
+        *(("event", unit) for unit in ("lists", "events")),
+        ("flood", "a"),
+        ("words", "Done."),
+        *(("deep", begin) for begin in ("[", '{"data":')),
+        *(("cues", mark) for mark in MARKS),
+    ],
+)
+def test_it_is_read_in_seconds_and_within_a_gigabyte(case: str, argument: str) -> None:
+    argv = [sys.executable, "-m", "tests.faults.test_heavy_input", case, json.dumps(argument)]
+    told = subprocess.run(argv, capture_output=True, text=True, timeout=110, check=False)
+    assert told.returncode == 0, told.stderr[-2000:]
+    used_s, megabytes = told.stdout.split()
+    assert float(used_s) < CPU_S
+    assert int(megabytes) << 20 < MEMORY_BYTES
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    begun_s = time.process_time()
+    CASES[sys.argv[1]](json.loads(sys.argv[2]))
+    print(f"{time.process_time() - begun_s:.2f}", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
