@@ -59,7 +59,8 @@ def payload(answer: httpx.Response) -> Any:
 @pytest.fixture(scope="module", params=NAMES)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp(request.param)
-    server = SandboxServer(folder, profile=request.param, credits=60)
+    stuck = Faults([Fault("render", "stick", after=2)])
+    server = SandboxServer(folder, profile=request.param, credits=60, faults=stuck)
     with server, httpx.Client(base_url=server.url, headers=SKILL, timeout=60, trust_env=False) as http:
         told: dict[str, httpx.Response] = {}
         told["token"] = http.post("/api/auth/anonymous-token", headers={"X-Client-Id": "one"})
@@ -75,6 +76,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         told["submit"] = found.submit("render_1", draft)
         told["poll"] = eventually(lambda: answer if '"completed"' in (answer := found.poll()).text else None)
         told["again"] = found.submit("render_1", draft)
+        told["stuck"] = found.submit("render_stuck", draft)
         yield found
 
 
@@ -155,11 +157,9 @@ def test_a_render_that_is_completed(place: Place) -> None:
 
 
 def test_a_render_that_is_cancelled(place: Place) -> None:
-    draft = payload(place.answers["state"])["state"]["draft"]
-    slow = {"id": "render_slow", "sessionId": place.session, "draft": draft, "output": {"quality": "best", "fps": 60}}
-    assert place.http.post("/api/render/proxy/lambda", json=slow).status_code == 200
-    answer = place.http.post("/api/render/proxy/lambda/render_slow/cancel").json()
-    inside = {"render_id" if place.profile == "gateway" else "id": "render_slow", "status": "cancelled"}
+    assert place.answers["stuck"].status_code == 200
+    answer = place.http.post("/api/render/proxy/lambda/render_stuck/cancel").json()
+    inside = {"render_id" if place.profile == "gateway" else "id": "render_stuck", "status": "cancelled"}
     assert (
         answer
         == {
