@@ -34,10 +34,8 @@ class Spoiler:
     def __init__(self, fault: Fault | None, wire: Profile) -> None:
         self._fault, self._wire = fault, wire
         self._does = fault.do if fault is not None else None
-        forms = tuple(HEARTBEATS.values())
-        if fault is not None and fault.form != "every":
-            forms = (HEARTBEATS[fault.form],)
-        self._beats = itertools.cycle(forms if fault is not None else forms[:1])
+        form = fault.form if fault is not None else "json"
+        self._beats = itertools.cycle(HEARTBEATS.values() if form == "every" else [HEARTBEATS[form]])
         self._last = b""
         self.frames_left = fault.events if fault is not None and self._does == "break_stream" else None
 
