@@ -267,6 +267,12 @@ def sandbox(
         str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
     ] = "~/.local/state/nemo-watch/sandbox",
     credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Which variant of the protocol it speaks: official, ar, adk1, adk2 or gateway."
+        ),
+    ] = "official",
     faults: Annotated[
         str, typer.Option(metavar="FILE", help="A TOML script of what goes wrong, for tests; see CONTRIBUTING.md.")
     ] = "",
@@ -277,7 +283,7 @@ def sandbox(
     """Run the embedded backend as a server of its own."""
     from nemo_watch.cli.running import run_sandbox
 
-    raise typer.Exit(run_sandbox(listen, store, credits=credits, faults=faults, clock=clock))
+    raise typer.Exit(run_sandbox(listen, store, credits=credits, profile=profile, faults=faults, clock=clock))
 
 
 def main() -> None:

@@ -102,10 +102,13 @@ def run_sandbox(
     store: str,
     *,
     credits: int,  # noqa: A002 - the option's name
+    profile: str = "official",
     faults: str = "",
     clock: float = 1.0,
 ) -> int:
-    """Serve the embedded backend until a signal, `clock` times as fast and with the faults of a script."""
+    """Serve the embedded backend until a signal, in one variant of the protocol, `clock` times as fast and with the
+    faults of a script.
+    """
     from nemo_watch.sandbox.faults import parse
     from nemo_watch.sandbox.server import serve_forever
 
@@ -117,5 +120,6 @@ def run_sandbox(
                 script = parse(file.read(), faults)
         except (OSError, UnicodeDecodeError) as error:
             raise OperatorError(f"The faults in {faults} cannot be read: {error}.", code="config") from error
-    serve_forever(os.path.expanduser(store), listen=listen, credits=credits, faults=script, pace=clock)
+    place = os.path.expanduser(store)
+    serve_forever(place, listen=listen, credits=credits, profile=profile, faults=script, pace=clock)
     return EXIT_GOOD

@@ -11,7 +11,6 @@ from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.settings import Settings
 from nemo_watch.sandbox.store import Store
 from nemo_watch.sandbox.turns import Turns
-from nemo_watch.sandbox.wire import Official
 from nemo_watch.sandbox.workshop import Workshop
 
 
@@ -21,7 +20,7 @@ class Backend:
     def __init__(self, store: Store, settings: Settings, *, cdn_url: str) -> None:
         self.store = store
         self.settings = settings
-        self.wire = Official()
+        self.wire = settings.profile
         self._cdn_url = cdn_url
         self.db = Keeper(store)
         self.assets = Assets(store.root)

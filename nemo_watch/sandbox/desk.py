@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nemo_watch.errors import NemoWatchError
@@ -20,7 +21,7 @@ from nemo_watch.sandbox.backend import Backend, backend_of
 from nemo_watch.sandbox.cutting import cut
 from nemo_watch.sandbox.faults import Fault, endpoint_of
 from nemo_watch.sandbox.records import Json, SessionRow
-from nemo_watch.sandbox.wire import Refusal, compact
+from nemo_watch.sandbox.wire import Refusal, compact, malformed
 
 log = logging.getLogger("nemo_watch.sandbox")
 
@@ -32,16 +33,17 @@ _LOGGED_HEADERS = (
 )
 
 
-def reply(body: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON."""
     # A lone surrogate is legal in JSON but not in UTF-8: it becomes a question mark.
     content = compact(body).encode("utf-8", "replace")
     return Response(content, status, headers, media_type="application/json")
 
 
-def refuse(backend: Backend, refusal: Refusal) -> Response:
-    """Answer with an error code."""
-    return reply(backend.wire.refused(refusal), refusal.status, refusal.headers)
+def refuse(backend: Backend, refusal: Refusal, path: str) -> Response:
+    """Answer a request to this path with an error code."""
+    body, status = backend.wire.refused(refusal, path)
+    return reply(body, status, refusal.headers)
 
 
 async def account(request: Request) -> str:
@@ -84,22 +86,14 @@ async def json_body(request: Request) -> Json:
     try:
         body = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise invalid("json_invalid", [], f"JSON decode error: {error}") from error
+        raise malformed("json_invalid", "", f"JSON decode error: {error}", None) from error
     if not isinstance(body, dict):
-        raise invalid("model_attributes_type", [], "Input should be a valid dictionary")
+        raise malformed("model_attributes_type", "", "Input should be a valid dictionary", body)
     return body
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def invalid(kind: str, where: list[str], message: str) -> HTTPException:
-    """Make the answer to a malformed body in the agent framework's form.
-
-    Source: contract.md 1.3 E4, Appendix A.
-    """
-    return HTTPException(422, detail=[{"type": kind, "loc": ["body", *where], "msg": message}])  # type: ignore[arg-type]  # the annotation says str, any JSON is written
 
 
 def text_of(value: object) -> str:
@@ -116,14 +110,14 @@ async def on_refusal(request: Request, error: Exception) -> Response:
     """Answer for a Refusal raised anywhere."""
     if not isinstance(error, Refusal):
         raise error
-    return refuse(backend_of(request), error)
+    return refuse(backend_of(request), error, request.url.path)
 
 
 async def on_http_error(_: Request, error: Exception) -> Response:
     """Answer for an unknown path, a wrong method or a malformed body, as the agent framework does."""
     if not isinstance(error, HTTPException):
         raise error
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    return reply({"detail": error.detail}, error.status_code, error.headers)
 
 
 class Desk:
@@ -159,13 +153,14 @@ class Desk:
             # The server cuts short what is under way when it stops; nothing comes after this that could be cancelled.
             summary["cut_short"] = True
             if not status:
-                await refuse(self._backend, Refusal(503, "The sandbox is stopping.", status=503))(scope, receive, watch)
+                stopping = Refusal(503, "The sandbox is stopping.", status=503)
+                await refuse(self._backend, stopping, scope["path"])(scope, receive, watch)
         except Exception as error:
             log.exception("%s %s failed inside", scope["method"], scope["path"])
             if status:
                 raise
             sentence = error.message if isinstance(error, NemoWatchError) else "The sandbox failed inside; see its log."
-            await refuse(self._backend, Refusal(500, sentence, status=500))(scope, receive, watch)
+            await refuse(self._backend, Refusal(500, sentence, status=500), scope["path"])(scope, receive, watch)
         finally:
             await db(store.log_answer, number, status, summary)
 
@@ -178,9 +173,9 @@ class Desk:
                 await cut(scope)
             case "mask" if fault is not None:
                 await self._app(scope, receive, _nowhere)
-                await _spoiled(self._backend, fault)(scope, receive, send)
+                await _spoiled(self._backend, fault, scope["path"])(scope, receive, send)
             case "answer" if fault is not None:
-                await _spoiled(self._backend, fault)(scope, receive, send)
+                await _spoiled(self._backend, fault, scope["path"])(scope, receive, send)
             case "delay" if fault is not None:
                 await self._backend.settings.sleep(fault.seconds)
                 await self._app(scope, receive, send)
@@ -192,11 +187,11 @@ async def _nowhere(_: Message) -> None:
     """Take what was to be sent."""
 
 
-def _spoiled(backend: Backend, fault: Fault) -> Response:
+def _spoiled(backend: Backend, fault: Fault, path: str) -> Response:
     headers = {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after else {}
     if fault.page:
-        return HTMLResponse(f"<html><h1>{fault.message}</h1></html>", fault.status, headers)
-    return refuse(backend, Refusal(fault.code, fault.message, status=fault.status, headers=headers))
+        return HTMLResponse(f"<html><h1>{fault.message}</h1></html>", fault.status or 200, headers)
+    return refuse(backend, Refusal(fault.code or 500, fault.message, status=fault.status, headers=headers), path)
 
 
 def fault_of(request: Request) -> Fault | None:

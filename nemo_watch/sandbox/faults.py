@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from nemo_watch.errors import OperatorError
+from nemo_watch.sandbox.wire import Heartbeat
 
 Endpoint = Literal[
     "token", "balance", "session", "state", "upload", "run_sse", "render", "poll", "cancel", "download", "cdn"
@@ -25,30 +26,48 @@ Do = Literal[
     "mask",  # everything happens, then an error is answered in its place
     "break_stream",  # the connection ends after some events; the turn goes on
     "heartbeats",  # nothing but heartbeats, until the client leaves; the turn goes on
+    "beats",  # a heartbeat before every event
+    "json",  # the turn is worked on to its end, then told as one JSON answer in place of a stream
+    "again",  # every event comes twice
+    "trail",  # after the last event come more
     "silent",  # the edit is made, and nothing is said of it
+    "noise",  # after the reply comes a sentence about a temporary issue
+    "screen",  # the reply talks of buttons and panels
     "talk",  # something is said, and nothing is edited
     "fail_turn",  # the turn ends with an error inside the stream, and nothing is edited
+    "fail_model",  # the turn ends well after an error of the model, and nothing is edited
     "stages",  # the draft changes, and changes once more some time later
+    "two_stage",  # what was asked for is there and told of, some time later music is added and told of, in one turn
     "late",  # the message is taken, the work on it begins some time later
     "afterwards",  # something is said and the stream ends well, the edit is made some time later
+    "existing",  # an id that was used before gets the render it named, not an error
     "fail_render",  # taken, then failed
     "stick",  # taken, and never finished
+    "slow",  # progress is told for some time, then the work begins
     "forget",  # the render is not known any more
     "no_url",  # finished, and no address is told
     "truncate",  # the connection ends in the middle of the file
     "corrupt",  # as long as it should be, and damaged
     "no_ranges",  # the whole file, whatever part was asked for
+    "address",  # JSON with the address of the file
+    "redirect",  # the client is sent to the address of the file
 ]
+
+Form = Literal[Heartbeat, "every"]
 
 _ANYWHERE = frozenset({"answer", "cut", "lose", "delay", "mask"})
 _ONLY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("break_stream", "heartbeats", "silent", "talk", "fail_turn", "stages", "late", "afterwards"),
+        (
+            *("break_stream", "heartbeats", "beats", "json", "again", "trail", "silent", "noise", "screen", "talk"),
+            *("fail_turn", "fail_model", "stages", "two_stage", "late", "afterwards"),
+        ),
         frozenset({"run_sse"}),
     ),
-    **dict.fromkeys(("fail_render", "stick"), frozenset({"render"})),
+    **dict.fromkeys(("existing", "fail_render", "stick", "slow"), frozenset({"render"})),
     **dict.fromkeys(("forget", "no_url"), frozenset({"poll"})),
     **dict.fromkeys(("truncate", "corrupt", "no_ranges"), frozenset({"download", "cdn"})),
+    **dict.fromkeys(("address", "redirect"), frozenset({"download"})),
 }
 
 _PATHS: tuple[tuple[Endpoint, str, re.Pattern[str]], ...] = (
@@ -75,10 +94,12 @@ def endpoint_of(method: str, path: str) -> Endpoint | None:
 class Fault:
     """One line of the script: spoil requests to `on`, from the one after the first `after`, `times` of them (0: all).
 
-    `rate` is the share of the requests in its turn that are spoiled, chosen by the seed. `code`, `status`, `message`
-    and `retry_after` (seconds) are for "answer" and "mask"; with `page` it is a proxy's HTML page. `seconds` are of the
-    sandbox's clock; `events` is how many are told before the stream breaks, `share` how much of a file comes before
-    the end.
+    `rate` is the share of the requests in its turn that are spoiled, chosen by the seed. `code` (0: 500), `status` (0:
+    what the profile has for that code), `message` and `retry_after` (seconds) are for "answer" and "mask"; with `page`
+    it is a proxy's HTML page. `message` is also what is said where nothing else is; `code` stands beside it in
+    "fail_turn" and "fail_model" unless it is 0. `seconds` are of the sandbox's clock; `events` is how many are told
+    before the stream breaks, `share` how much of a file comes before the end, `form` how "heartbeats" and "beats" are
+    written ("every": in every form in turn).
     """
 
     on: Endpoint
@@ -86,14 +107,15 @@ class Fault:
     times: int = 1
     after: int = 0
     rate: float = 1.0
-    code: int = 500
-    status: int = 200
+    code: int = 0
+    status: int = 0
     message: str = "A fault of the script."
     retry_after: float = 0.0
     page: bool = False
     seconds: float = 0.0
     events: int = 1
     share: float = 0.5
+    form: Form = "json"
 
     def __post_init__(self) -> None:
         """Refuse what could never happen. Raises: ValueError."""
@@ -147,7 +169,7 @@ def parse(text: str, name: str) -> Faults:
 
 
 _KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-_CHOICES: dict[str, tuple[str, ...]] = {"on": get_args(Endpoint), "do": get_args(Do)}
+_CHOICES: dict[str, tuple[str, ...]] = {"on": get_args(Endpoint), "do": get_args(Do), "form": get_args(Form)}
 
 
 def _fault(row: Mapping[str, Any], where: str) -> Fault:
@@ -164,7 +186,7 @@ def _fault(row: Mapping[str, Any], where: str) -> Fault:
     try:
         return Fault(**row)
     except (TypeError, ValueError) as error:
-        missing = [key for key in _CHOICES if key not in row]
+        missing = [key for key in ("on", "do") if key not in row]
         raise _bad(where, f"{' and '.join(missing)} must be said" if missing else str(error)) from error
 
 

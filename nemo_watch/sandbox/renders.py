@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from nemo_watch.sandbox.backend import Backend, backend_of
 from nemo_watch.sandbox.compile import Output, compile_draft
 from nemo_watch.sandbox.desk import SKILL_HEADERS, account, fault_of, json_body, note, own_session, reply, text_of
 from nemo_watch.sandbox.errors import DraftError
+from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.records import Json, Render
 from nemo_watch.sandbox.serving import served
 from nemo_watch.sandbox.store import DuplicateError
@@ -44,8 +45,8 @@ async def submit(request: Request) -> Response:
     if missing:
         raise Refusal(402, f"Export is not permitted: missing headers {', '.join(missing)}.", status=402)
     # Before the draft is looked into: an id that was used before is that, whatever comes with it.
-    if await backend.db(backend.store.render, user_id, render_id):
-        raise _duplicate(render_id)
+    if known := await backend.db(backend.store.render, user_id, render_id):
+        return _used_before(backend, known, fault_of(request))
     await _check_draft(backend, session.session_id, draft, output)
     try:
         row = await asyncio.shield(
@@ -53,7 +54,7 @@ async def submit(request: Request) -> Response:
         )
     except DuplicateError as error:
         raise _duplicate(render_id) from error
-    return reply(backend.wire.submitted(row))
+    return reply(backend.wire.renders.submitted(row, 0))
 
 
 async def poll(request: Request) -> Response:
@@ -65,9 +66,9 @@ async def poll(request: Request) -> Response:
     if fault is not None and fault.do == "forget":
         raise _unknown(row.render_id)
     if fault is not None and fault.do == "no_url":
-        return reply(backend.wire.poll(row, backend.workshop.progress(row), ""))
-    url = backend.file_url(row.secret, f"{row.render_id}.{_format(row)}") if row.state == "completed" else ""
-    return reply(backend.wire.poll(row, backend.workshop.progress(row), url))
+        return reply(backend.wire.renders.poll(row, backend.workshop.progress(row), ""))
+    url = _url(backend, row) if row.state == "completed" else ""
+    return reply(backend.wire.renders.poll(row, backend.workshop.progress(row), url))
 
 
 async def download(request: Request) -> Response:
@@ -75,10 +76,14 @@ async def download(request: Request) -> Response:
 
     Source: contract.md 8.3.
     """
-    row = await _own(request)
+    backend, row, fault = backend_of(request), await _own(request), fault_of(request)
     if row.state != "completed":
         raise Refusal(409, f"The render {row.render_id} is {row.state}: there is no file.", status=409)
-    return served(backend_of(request).store.root / row.path, _FORMATS[_format(row)], fault_of(request))
+    if fault is not None and fault.do == "address":
+        return reply(backend.wire.renders.poll(row, 100, _url(backend, row)))
+    if fault is not None and fault.do == "redirect":
+        return RedirectResponse(_url(backend, row), 302)
+    return served(backend.store.root / row.path, _FORMATS[_format(row)], fault)
 
 
 async def cancel(request: Request) -> Response:
@@ -90,7 +95,7 @@ async def cancel(request: Request) -> Response:
     if not await backend.workshop.cancel(row):
         row = await _own(request)
         raise Refusal(409, f"The render {row.render_id} is {row.state}: it cannot be cancelled.", status=409)
-    return reply(backend.wire.cancelled(row.render_id))
+    return reply(backend.wire.renders.cancelled(row.render_id))
 
 
 async def _own(request: Request) -> Render:
@@ -100,6 +105,20 @@ async def _own(request: Request) -> Render:
     if row is None:
         raise _unknown(render_id)
     return row
+
+
+def _used_before(backend: Backend, row: Render, fault: Fault | None) -> Response:
+    """Answer for an id that was used before: with the render it named, if the script wants it, else with an error.
+
+    Source: contract.md 8.1, 14 row 17.
+    """
+    if fault is None or fault.do != "existing":
+        raise _duplicate(row.render_id)
+    return reply(backend.wire.renders.submitted(row, backend.workshop.progress(row)))
+
+
+def _url(backend: Backend, row: Render) -> str:
+    return backend.file_url(row.secret, f"{row.render_id}.{_format(row)}")
 
 
 def _exportable(draft: Json) -> bool:

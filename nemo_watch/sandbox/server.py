@@ -20,6 +20,7 @@ from nemo_watch.sandbox import app, cdn
 from nemo_watch.sandbox.backend import Backend
 from nemo_watch.sandbox.cutting import CuttableProtocol
 from nemo_watch.sandbox.faults import Faults
+from nemo_watch.sandbox.profiles import profile_of
 from nemo_watch.sandbox.settings import Settings, paced_clock
 from nemo_watch.sandbox.store import Store
 
@@ -35,7 +36,9 @@ class SandboxServer:
     """The embedded backend on loopback. A context manager; `start` and `stop` may be called from any thread.
 
     `listen` and `cdn_listen` are "host:port", port 0 takes a free one (for the CDN port the one it had before, if that
-    is free: addresses in drafts name it). `faults` is what goes wrong by script, `pace` how fast its clock runs.
+    is free: addresses in drafts name it). `profile` names the variant of the protocol it speaks, `faults` is what goes
+    wrong by script, `pace` how fast its clock runs.
+    Raises: OperatorError for an address that is not loopback or a profile there is not.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class SandboxServer:
         token_ttl_s: float = 7 * 86_400.0,
         reissues_unused: bool = False,
         now: Callable[[], float] | None = None,
+        profile: str = "official",
         faults: Faults | None = None,
         pace: float = 1.0,
     ) -> None:
@@ -64,6 +68,7 @@ class SandboxServer:
             fonts_dir=fonts_dir,
             reissues_unused=reissues_unused,
             now=now if now is not None else paced_clock(pace),
+            profile=profile_of(profile),
             faults=faults if faults is not None else Faults(),
             pace=pace,
         )
@@ -211,6 +216,7 @@ def serve_forever(
     credits: int = 10_000,  # noqa: A002 - the word of the contract
     fonts_dir: str = "",
     heartbeat_s: float = 15.0,
+    profile: str = "official",
     faults: Faults | None = None,
     pace: float = 1.0,
 ) -> None:
@@ -228,6 +234,7 @@ def serve_forever(
             credits=credits,
             fonts_dir=fonts_dir,
             heartbeat_s=heartbeat_s,
+            profile=profile,
             faults=faults,
             pace=pace,
         ) as server:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nemo_watch.sandbox.faults import Faults
+from nemo_watch.sandbox.profiles import OFFICIAL, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Settings:
     `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited. `now` tells
     the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
     it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
-    `faults` is the script of what goes wrong; `pace` how many of the sandbox's seconds pass in a real one.
+    `profile` is the variant of the protocol that is spoken; `faults` the script of what goes wrong; `pace` how many of
+    the sandbox's seconds pass in a real one.
 
     Source: contract.md 2 (sizes), 3 (tokens), 7 (credits), "What no source says" 2 (heartbeat).
     """
@@ -30,6 +32,7 @@ class Settings:
     fonts_dir: str = ""
     reissues_unused: bool = False
     now: Callable[[], float] = time.time
+    profile: Profile = OFFICIAL
     faults: Faults = field(default_factory=Faults)
     pace: float = 1.0
 

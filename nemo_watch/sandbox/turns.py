@@ -6,21 +6,24 @@ import asyncio
 import logging
 import secrets
 import uuid
+from collections.abc import Sequence
 from typing import Literal
 
-from nemo_watch.errors import NemoWatchError, OperatorError
+from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.assets import Assets
 from nemo_watch.sandbox.faults import Fault
-from nemo_watch.sandbox.intent import understand
+from nemo_watch.sandbox.intent import Music, Op, understand
 from nemo_watch.sandbox.keeper import Keeper
-from nemo_watch.sandbox.plan import edit
-from nemo_watch.sandbox.records import SessionRow, TurnRow
+from nemo_watch.sandbox.plan import Edit, edit
+from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
 from nemo_watch.sandbox.settings import Settings
-from nemo_watch.sandbox.wire import Event, Failed, Said, Stamped, Thought, ToolCall, ToolResult
+from nemo_watch.sandbox.spoiling import NOISE, screen_talk
+from nemo_watch.sandbox.wire import Event, Failed, ModelError, Said, Stamped, Thought, ToolCall, ToolResult
 
 log = logging.getLogger("nemo_watch.sandbox")
 
 TOOL = "edit_multitrack"
+MAKING_TOOL = "generate_video_with_seedance"
 _BROKEN = {
     "en": "The message could not be worked on, and nothing was charged: {why}",
     "zh": "这条消息未能处理,没有扣除积分:{why}",
@@ -48,6 +51,14 @@ class Feed:
     async def get(self) -> Stamped | Literal["ended", "stopped"]:
         """Wait for what comes next."""
         return await self._queue.get()
+
+
+def broken_feed(error: str, settings: Settings) -> Feed:
+    """Make the feed of a message that never becomes a turn."""
+    feed = Feed(f"e-{uuid.uuid4()}", settings)
+    feed.tell(Failed(error))
+    feed.close("ended")
+    return feed
 
 
 class Turns:
@@ -102,61 +113,106 @@ class Turns:
             feed.close("stopped")
 
     async def _work(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault | None) -> None:
-        store, language = self._db.store, _language(session.language)
+        language, code = _language(session.language), 0
         try:
-            reply = await self._spoiled(turn, session, feed, fault)
+            await self._spoiled(turn, session, feed, fault)
+            return
+        except _ScriptError as error:
+            why, code = error.message, error.business_code
         except NemoWatchError as error:
             why = error.message
         except Exception:
             log.exception("turn %d of session %s failed inside", turn.turn_id, turn.session_id)
             why = _INSIDE[language]
-        else:
-            feed.tell(Said(reply, last=True))
-            return
         sentence = _BROKEN[language].format(why=why)
-        await self._db(store.fail_turn, turn.turn_id, sentence)
-        feed.tell(Failed(sentence))
+        await self._db(self._db.store.fail_turn, turn.turn_id, sentence)
+        feed.tell(Failed(sentence, code))
 
-    async def _spoiled(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault | None) -> str:
+    async def _spoiled(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault | None) -> None:
         """Do the work as the script of faults wants it done."""
+        if fault is None:
+            feed.tell(Said(await self._edit(turn, session, feed), last=True))
+            return
         store = self._db.store
-        match fault.do if fault is not None else None:
-            case "talk" if fault is not None:
+        match fault.do:
+            case "talk":
                 await self._db(store.finish_turn, turn, turn.draft_before, fault.message)
-                return fault.message
-            case "fail_turn" if fault is not None:
-                raise OperatorError(fault.message, code="fault")
-            case "afterwards" if fault is not None:
+                feed.tell(Said(fault.message, last=True))
+                return
+            case "fail_turn":
+                raise _ScriptError(fault)
+            case "fail_model":
+                await self._db(store.fail_turn, turn.turn_id, fault.message)
+                feed.tell(ModelError(str(fault.code or "RESOURCE_EXHAUSTED"), fault.message))
+                return
+            case "two_stage":
+                await self._two_stages(turn, session, feed, fault)
+                return
+            case "afterwards":
                 feed.tell(Said(fault.message, last=True))
                 feed.close("ended")
                 await self._settings.sleep(fault.seconds)
-            case "late" if fault is not None:
+            case "late":
                 await self._settings.sleep(fault.seconds)
-            case "stages" if fault is not None:
+            case "stages":
                 await self._db(store.stage_draft, turn, {**turn.draft_before, "stage": turn.turn_id})
                 await self._settings.sleep(fault.seconds)
-        return await self._edit(turn, session, feed)
+        reply = await self._edit(turn, session, feed)
+        feed.tell(Said(screen_talk(reply, _language(session.language)) if fault.do == "screen" else reply, last=True))
+        if fault.do == "noise":
+            feed.tell(Said(NOISE))
 
     async def _edit(self, turn: TurnRow, session: SessionRow, feed: Feed) -> str:
-        store = self._db.store
         understood = await asyncio.to_thread(understand, turn.message)
         plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
         feed.tell(Thought(f"The message asks for: {plan}."))
-        uploads = await self._db(store.uploads, session.session_id)
-        assets = await self._assets.measured(uploads) if understood.ops else self._assets.listed(uploads)
-        made = await asyncio.to_thread(
-            edit, turn.draft_before, understood.ops, understood.unsupported, assets, session.language
-        )
+        made = await self._made(turn.draft_before, session, understood.ops, understood.unsupported)
         call_id = f"call-{secrets.token_hex(4)}"
         changed = made.draft != turn.draft_before
         if changed:
             feed.tell(ToolCall(call_id, TOOL, {"actions": list(made.tools)}))
         # Committed before it is told: who has read the result finds it in the state.
-        await self._db(store.finish_turn, turn, made.draft, made.text)
+        await self._db(self._db.store.finish_turn, turn, made.draft, made.text)
         if changed:
-            result = {"status": "ok", "tracks": len(made.draft.get("t", []))}
-            feed.tell(ToolResult(call_id, TOOL, result, {"draft_version": turn.turn_id}))
+            feed.tell(_done(call_id, TOOL, made, turn))
         return made.text
+
+    async def _two_stages(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault) -> None:
+        """Tell of what was asked for as if it were a raw clip, then lay music under it that nobody asked for.
+
+        Source: contract.md 6.8.
+        """
+        store, understood = self._db.store, await asyncio.to_thread(understand, turn.message)
+        call_id = f"call-{secrets.token_hex(4)}"
+        feed.tell(ToolCall(call_id, MAKING_TOOL, {"prompt": turn.message}))
+        raw = await self._made(turn.draft_before, session, understood.ops, understood.unsupported)
+        await self._db(store.stage_draft, turn, raw.draft)
+        feed.tell(_done(call_id, MAKING_TOOL, raw, turn))
+        feed.tell(Said(raw.text, last=True))
+        await self._settings.sleep(fault.seconds)
+        whole = await self._made(raw.draft, session, (Music(),), ())
+        feed.tell(ToolCall(call_id + "b", TOOL, {"actions": list(whole.tools)}))
+        await self._db(store.finish_turn, turn, whole.draft, f"{raw.text} {whole.text}")
+        feed.tell(_done(call_id + "b", TOOL, whole, turn))
+        feed.tell(Said(whole.text, last=True))
+
+    async def _made(self, draft: Json, session: SessionRow, ops: Sequence[Op], unsupported: Sequence[str]) -> Edit:
+        uploads = await self._db(self._db.store.uploads, session.session_id)
+        assets = await self._assets.measured(uploads) if ops else self._assets.listed(uploads)
+        return await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+
+
+class _ScriptError(NemoWatchError):
+    """The turn fails because the script says so."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message, code="fault")
+        self.business_code = fault.code
+
+
+def _done(call_id: str, tool: str, made: Edit, turn: TurnRow) -> ToolResult:
+    result = {"status": "ok", "tracks": len(made.draft.get("t", []))}
+    return ToolResult(call_id, tool, result, {"draft_version": turn.turn_id})
 
 
 def _language(code: str) -> str:

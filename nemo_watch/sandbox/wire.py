@@ -1,15 +1,29 @@
-"""The shapes of replies, as the vendor's newest documents give them: envelope, errors, poll, stream events. Pure."""
+"""What is told over the wire before a profile gives it its shape: refusals, events of a turn, heartbeats. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, Literal
 
-from nemo_watch.sandbox.records import Render
+from starlette.exceptions import HTTPException
 
 Json = dict[str, Any]
+
+
+Heartbeat = Literal["json", "bare", "word", "event", "comment"]
+HEARTBEATS: dict[Heartbeat, bytes] = {
+    "json": b'data: {"type":"heartbeat"}\n\n',
+    "bare": b"data:\n\n",
+    "word": b"data: heartbeat\n\n",
+    "event": b"event: heartbeat\ndata: {}\n\n",
+    "comment": b": heartbeat\n\n",
+}
+"""Every form in which a heartbeat may come; the first is what all profiles send.
+
+Source: contract.md 6.2, "What no source says" 2.
+"""
 
 
 def compact(value: object) -> str:
@@ -21,12 +35,12 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     """An answer with an error code in place of the work that was asked for.
 
     `code` is a business code (1001, 1002, 2001, 4001, 4002) or the HTTP status once more. The documents do not say
-    which HTTP status goes with a business code: 200 here.
+    which HTTP status goes with a business code: `status` 0 leaves it to the profile.
 
     Source: contract.md 2, "What no source says" 3.
     """
 
-    def __init__(self, code: int, message: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, code: int, message: str, *, status: int = 0, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -69,13 +83,22 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """The turn broke inside: nothing comes after this."""
+class ModelError:
+    """The model behind the agent failed; the stream itself goes on to a good end."""
 
+    code: str
     message: str
 
 
-Event = Thought | Said | ToolCall | ToolResult | Failed
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The turn broke inside: nothing comes after this. `code` is a business code, 0 for none."""
+
+    message: str
+    code: int = 0
+
+
+Event = Thought | Said | ToolCall | ToolResult | ModelError | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,82 +111,13 @@ class Stamped:
     at_s: float
 
 
-class Official:
-    """E1 envelope, bare poll body (R1), ADK events (D2)."""
+def malformed(kind: str, where: str, message: str, given: Any) -> HTTPException:
+    """Make the answer to a body that is not what it should be, in the agent framework's form.
 
-    heartbeat = b'data: {"type":"heartbeat"}\n\n'
-
-    def ok(self, data: Json) -> Json:
-        """Wrap a success."""
-        return {"code": 0, "data": data}
-
-    def refused(self, refusal: Refusal) -> Json:
-        """Wrap a refusal."""
-        return {"code": refusal.code, "message": refusal.message}
-
-    def submitted(self, render: Render) -> Json:
-        """Answer a render submit."""
-        return self.ok({"id": render.render_id, "status": render.state, "progress": 0})
-
-    def cancelled(self, render_id: str) -> Json:
-        """Answer a cancel."""
-        return self.ok({"id": render_id, "status": "cancelled"})
-
-    def poll(self, render: Render, progress: int, url: str) -> Json:
-        """Tell how a render stands; `url` is where its file lies, "" while there is none.
-
-        Source: contract.md 8.2, R1.
-        """
-        body: Json = {"taskId": render.render_id, "status": render.state, "progress": progress}
-        if url:
-            body["output"] = {"url": url, "duration": render.duration_ms / 1000, "size": render.size_bytes}
-        if render.error:
-            body["error"] = render.error
-        return body
-
-    def frame(self, stamped: Stamped) -> bytes:
-        """Write one event of a turn as the bytes of the stream.
-
-        Source: contract.md 6.2, 6.3 and Appendix A.
-        """
-        event = stamped.event
-        extra: Json = {}
-        role = "model"
-        state_delta: Json = {}
-        part: Json
-        match event:
-            case Thought(text):
-                part = {"text": text, "thought": True}
-            case Said(text, last):
-                part = {"text": text}
-                extra = {"turnComplete": True, "finishReason": "STOP"} if last else {}
-            case ToolCall(call_id, name, args):
-                part = {"functionCall": {"id": call_id, "args": args, "name": name}}
-            case ToolResult(call_id, name, response, delta):
-                state_delta = delta
-                part = {"functionResponse": {"id": call_id, "name": name, "response": response}}
-                role = "user"
-            case Failed(message):
-                return _frame({"error": message})
-            case _:
-                assert_never(event)
-        return _frame(
-            {
-                "content": {"parts": [part], "role": role},
-                **extra,
-                "invocationId": stamped.invocation_id,
-                "author": "nemo_agent",
-                "actions": {
-                    "stateDelta": state_delta,
-                    "artifactDelta": {},
-                    "requestedAuthConfigs": {},
-                    "requestedToolConfirmations": {},
-                },
-                "id": stamped.event_id,
-                "timestamp": stamped.at_s,
-            }
-        )
-
-
-def _frame(data: Json) -> bytes:
-    return b"data: " + compact(data).encode("utf-8", "replace") + b"\n\n"
+    `where` is the field, "" for the body itself; `given` is what was there instead, told if it is a text or a number.
+    Source: contract.md 1.3 E4, Appendix A.
+    """
+    loc = ["body", where] if where else ["body"]
+    told: Any = given if isinstance(given, (str, int)) else {}
+    detail = [{"type": kind, "loc": loc, "msg": message, "input": told}]
+    return HTTPException(422, detail=detail)  # type: ignore[arg-type]  # the annotation says str, any JSON is written

@@ -53,7 +53,7 @@ class Workshop:
         Raises: DuplicateError.
         """
         row = await self._db(self._db.store.accept_render, user_id, render_id, session_id, draft, output)
-        if fault is not None and fault.do in ("fail_render", "stick"):
+        if fault is not None and fault.do in ("fail_render", "stick", "slow"):
             self._faults[row.seq] = fault
         self._wake.set()
         return row
@@ -85,9 +85,9 @@ class Workshop:
             fault = self._faults.pop(row.seq, None)
             if fault is not None and fault.do == "fail_render":
                 await self._db(self._db.store.fail_render, row.seq, fault.message)
-            if fault is not None:  # "stick": it was taken out of the queue, and nobody works on it
+            if fault is not None and fault.do != "slow":  # "stick": taken out of the queue, and nobody works on it
                 continue
-            task = asyncio.create_task(self._one(row))
+            task = asyncio.create_task(self._one(row, fault))
             self._at = (row.seq, task)
             # A cancelled render ends its own task, not the worker.
             await asyncio.wait({task})
@@ -95,11 +95,13 @@ class Workshop:
             if not task.cancelled() and (error := task.exception()):
                 log.error("render %s is left for the next start", row.render_id, exc_info=error)
 
-    async def _one(self, row: Render) -> None:
+    async def _one(self, row: Render, fault: Fault | None) -> None:
         store = self._db.store
         # A folder of its own for every run: a child of a killed process may still be writing into the last one.
         folder = store.root / "renders" / f"{row.seq}-{row.runs}-{secrets.token_hex(4)}"
         try:
+            if fault is not None:
+                await self._crawl(row, fault.seconds)
             rendered = await self._render(row, folder)
             path = Path(rendered.path)
             kept = await self._db(
@@ -122,6 +124,12 @@ class Workshop:
             await self._db(store.fail_render, row.seq, why)
         finally:
             self._progress.pop(row.seq, None)
+
+    async def _crawl(self, row: Render, seconds: float) -> None:
+        """Tell of progress for so long, and never of the end."""
+        for per_cent in range(1, 100):
+            self._progress[row.seq] = per_cent
+            await self._settings.sleep(seconds / 99)
 
     async def _render(self, row: Render, folder: Path) -> RenderedFile:
         uploads = await self._db(self._db.store.uploads, row.session_id)

@@ -205,6 +205,67 @@ def test_a_render_forgotten_and_one_without_an_address(tmp_path: Path, film: Pat
         assert caller.poll("render_one")["output"]["url"]
 
 
+def test_a_render_whose_progress_is_slow(tmp_path: Path, film: Path) -> None:
+    with spoiled(tmp_path, Fault("render", "slow", seconds=99), pace=100) as caller:
+        session = ready(caller, film)
+        said(caller, session)
+        caller.ok(caller.submit(session, caller.state(session)["draft"], "render_one"))
+        told = [caller.poll("render_one")]
+        while told[-1]["status"] in ("pending", "processing"):
+            told.append(caller.poll("render_one"))
+        progress = {poll["progress"] for poll in told}
+        assert told[-1]["status"] == "completed"
+        assert len(progress) > 5
+        assert caller.http.get("/api/render/proxy/render_one/download").status_code == 200
+    with Records(tmp_path) as records:
+        (render,) = records.renders()
+    assert render.ended_ms - render.created_ms >= 99_000
+
+
+def test_an_id_that_was_used_before_is_an_error_or_the_render_it_named(tmp_path: Path, film: Path) -> None:
+    with spoiled(tmp_path, Fault("render", "existing", after=2)) as caller:
+        exported(caller, film)
+        session = caller.session()
+        draft = {"t": [{"tt": 0, "sg": [{}]}]}
+        error = caller.submit(session, draft, "render_one")
+        assert (error.status_code, error.json()) == (409, {"code": 409, "message": "duplicate id: render_one"})
+        existing = caller.ok(caller.submit(session, draft, "render_one"))
+        assert existing == {"id": "render_one", "status": "completed", "progress": 100}
+    with Records(tmp_path) as records:
+        assert len(records.renders()) == 1
+
+
+def test_the_paths_of_the_first_version_from_submit_to_file(tmp_path: Path, film: Path) -> None:
+    with spoiled(tmp_path, Fault("render", "fail_render")) as caller:
+        session = ready(caller, film)
+        said(caller, session)
+        body = {"sessionId": session, "draft": caller.state(session)["draft"], "output": {"quality": "draft"}}
+        ended = []
+        for name in ("render_one", "render_two"):
+            caller.ok(caller.http.post("/api/render/proxy/draft", json={**body, "id": name}))
+
+            def look(path: str = f"/api/render/proxy/{name}") -> dict[str, Any] | None:
+                told = dict(caller.http.get(path).json())
+                return told if told["status"] in ("completed", "failed") else None
+
+            ended.append(eventually(look))
+        # Faults know these paths, too.
+        assert [told["status"] for told in ended] == ["failed", "completed"]
+        assert caller.poll("render_two") == ended[1]
+        fetched = caller.http.get("/api/render/proxy/render_two/download").content
+        assert len(fetched) == ended[1]["output"]["size"]
+
+
+def test_a_file_whose_address_is_given_in_its_place(tmp_path: Path, film: Path) -> None:
+    with spoiled(tmp_path, Fault("download", "address"), Fault("download", "redirect")) as caller:
+        told = exported(caller, film)
+        path = "/api/render/proxy/render_one/download"
+        assert caller.http.get(path).json() == told
+        sent = caller.http.get(path)
+        assert (sent.status_code, sent.headers["location"]) == (302, told["output"]["url"])
+        assert caller.http.get(path).headers["content-type"] == "video/mp4"
+
+
 @pytest.mark.parametrize("on", ["cdn", "download"])
 def test_a_file_cut_damaged_and_whole_where_a_part_was_wanted(tmp_path: Path, film: Path, on: Endpoint) -> None:
     faults = [Fault(on, "truncate", share=0.25), Fault(on, "corrupt"), Fault(on, "no_ranges")]
@@ -252,6 +313,8 @@ def test_a_script_is_read_from_toml() -> None:
         ('[[fault]]\non = "poll"\ndo = "cut"\ntime = 2\n', '"times"'),
         ('[[fault]]\non = "poll"\ndo = "cut"\ntimes = "2"\n', "times is a int"),
         ('[[fault]]\non = "poll"\ndo = "cut"\nrate = 2\n', "between 0 and 1"),
+        ('[[fault]]\non = "run_sse"\ndo = "beats"\nform = "loud"\n', "form is one of json, bare, word"),
+        ('[[fault]]\non = "cdn"\ndo = "redirect"\n', "only be done on download"),
         ("seed = 1\nfaults = 2\n", "nothing else"),
     ],
 )

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.media_fixtures import clip
@@ -148,6 +149,26 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
         assert "sandbox at http://127.0.0.1:" in child.stdout.readline()
         child.terminate()
         assert child.wait(30) == 0
+
+
+def test_the_sandbox_speaks_the_profile_that_is_named(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    served = [sys.executable, "-u", "-m", "nemo_watch", "sandbox", "--listen", "127.0.0.1:0", "--profile"]
+    unknown = subprocess.run([*served, "adk"], env=environment, capture_output=True, text=True, timeout=90, check=False)
+    assert unknown.returncode == 1
+    assert unknown.stderr.splitlines() == [
+        'The sandbox has no profile "adk".',
+        "Choose one of official, ar, adk1, adk2, gateway.",
+    ]
+    with subprocess.Popen([*served, "ar"], env=environment, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            url = child.stdout.readline().removeprefix("sandbox at ").split(",")[0]
+            answer = httpx.get(f"{url}/api/render/proxy/lambda/render_1", trust_env=False)
+        finally:
+            child.terminate()
+        assert child.wait(30) == 0
+    assert (answer.status_code, answer.json()["success"]) == (401, False)
 
 
 def test_the_readmes_configs_and_sidecars_are_valid(tmp_path: Path) -> None:
