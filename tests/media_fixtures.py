@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,12 @@ _SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:04,000 --> 00
 _LATE_SRT = "1\n00:00:06,000 --> 00:00:08,000\nHello there.\n\n2\n00:00:09,000 --> 00:00:10,500\nAnd good bye.\n"
 _SINE = "0.3*sin(2*PI*440*t)"
 _TEXTS = {"cues.srt": _SRT, "late.srt": _LATE_SRT}
+_CORNERS = ",".join(
+    f"drawbox=x={x}:y={y}:w=48:h=48:color={colour}:t=fill"
+    for x, y, colour in ((0, 0, "red"), (272, 0, "lime"), (0, 132, "blue"), (272, 132, "yellow"), (136, 66, "white"))
+)
 _THREE = "color={}:s=320x180:r=30:d=2[{}];"
+_TURNED = {"rotated.mp4": "scenes.mp4", "rotated_corners.mp4": "corners.mp4"}
 _RECIPES: dict[str, list[str]] = {
     # 0.5 s to 2.5 s of every 4 s is loud: pauses of 0.5 s, 2 s, 2 s and 1.5 s
     "pauses.mp4": _two(_TEST, _PAUSES, 12),
@@ -53,6 +59,21 @@ _RECIPES: dict[str, list[str]] = {
     "frameid_short.mp4": _two(_BITS, _PAUSES, 8),
     # 4.8 s of every 6 s are loud: 80 s of sound, the rest pauses
     "frameid_long.mp4": _two(_BITS, _tone(6, 0.6, 5.4), 100),
+    # frames 2, 3 and 4 of every seven are missing, and what is left keeps its times
+    "frameid_vfr.mkv": ["@frameid_short.mp4", "-vf", "select='not(between(mod(n,7),2,4))'", "-fps_mode", "vfr", *_X264],
+    # loud from 6 to 12, 18 to 24 and 30 to 36 s, less so in between, with no pause
+    "frameid_loud.mp4": _two(_BITS, "aevalsrc='if(lt(mod(t,12),6),0.15,0.4)*sin(2*PI*440*t)':s=48000", 40),
+    # red and lime above, blue and yellow below, white in the middle
+    "corners.mp4": ["-f", "lavfi", "-i", f"color=gray:s=320x180:r=30:d=1,{_CORNERS}", *_X264],
+    "two_voices.mkv": [
+        *("@mute.mp4", "@steady.mp4", "@tone.wav", "-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:v", "copy"),
+        *("-af", "volume=0.25", "-t", "4"),
+    ],
+    "clip.ts": ["@pauses.mp4", "-c", "copy", "-f", "mpegts"],
+    "8k.mp4": [
+        *("-f", "lavfi", "-i", "color=red:s=7680x4320:r=30", "-frames:v", "3", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+    ],
     "scenes.mp4": [
         *("-filter_complex", "".join(_THREE.format(c, c[0]) for c in ("red", "lime", "blue")) + "[r][l][b]concat=n=3"),
         *_X264,
@@ -111,8 +132,8 @@ def _made(folder: Path, name: str) -> Path:
             path.write_text(_TEXTS[name], encoding="utf-8")
             return path
         fresh = folder / f"new-{name}"
-        if name == "rotated.mp4":
-            source = _made(folder, "scenes.mp4")
+        if name in _TURNED:
+            source = _made(folder, _TURNED[name])
             _ffmpeg("-display_rotation", "90", "-i", str(source), "-c", "copy", str(fresh))
         else:
             args: list[str] = []
@@ -173,14 +194,23 @@ def grey_frame(path: str, at_s: float, width: int, height: int) -> bytes:
     )
 
 
-def colour_at(path: str, at_s: float, x: float, y: float) -> tuple[int, int, int]:
-    """Decode one pixel, at fractions of width and height."""
+def colours(path: str, at_s: float) -> Callable[[float, float], tuple[int, int, int]]:
+    """Decode the frame shown at a time; gives a function from fractions of width and height to the colour there."""
     raw = _ffmpeg(
         *("-i", path, "-vf", f"trim=start={at_s:.3f},scale=100:100,format=rgb24", "-frames:v", "1"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
     )
-    at = 3 * (min(int(y * 100), 99) * 100 + min(int(x * 100), 99))
-    return raw[at], raw[at + 1], raw[at + 2]
+
+    def colour(x: float, y: float) -> tuple[int, int, int]:
+        at = 3 * (min(int(y * 100), 99) * 100 + min(int(x * 100), 99))
+        return raw[at], raw[at + 1], raw[at + 2]
+
+    return colour
+
+
+def colour_at(path: str, at_s: float, x: float, y: float) -> tuple[int, int, int]:
+    """Decode one pixel, at fractions of width and height."""
+    return colours(path, at_s)(x, y)
 
 
 def changed_share(one: bytes, two: bytes, width: int, rows: tuple[float, float] = (0, 1)) -> float:

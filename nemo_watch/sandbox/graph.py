@@ -100,8 +100,10 @@ class Graph:
         # A quarter of a frame before the wished one: it is the first to come, however its time was rounded.
         ahead = origin - seek
         length_s = (end - seek) / self._line.fps + Fraction(1, 2)
-        options = ["-ss", f"{float(seek / self._line.fps):.6f}"] if seek else []
-        index = self._input(name, *options, "-t", f"{float(length_s):.6f}")
+        # From the keyframe before it, as the frame that is shown at that time may have come long before: screens are
+        # recorded so. `fps` drops what is earlier, and the reading ends with the last `trim`; `-t` counts otherwise.
+        begin = ["-noaccurate_seek", "-ss", f"{float(seek / self._line.fps):.6f}"]
+        index = self._input(name, *(begin if seek else ["-t", f"{float(length_s):.6f}"]))
         numbers = [self._take(clip) for clip in clips]
         heard = [asset.has_audio and clip.volume > 0 for clip in clips]
         tag = f"g{index}"

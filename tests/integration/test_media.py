@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from nemo_watch.media import (
     sniff,
     verify_video,
 )
+from nemo_watch.media.run import SAFE_FORMATS
 from tests.media_fixtures import children, clip
 
 Factory = pytest.TempPathFactory
@@ -184,7 +186,8 @@ async def test_what_is_no_media_is_refused_for_that_and_leaves_nothing(
     bad.write_bytes(HOSTILE[what](tmp_path, target.name))
     before = children()
     with pytest.raises(MediaError) as caught:
-        await probe(str(bad))
+        async with asyncio.timeout(5):
+            await probe(str(bad))
     assert caught.value.code == "not_media"
     assert caught.value.hint
     assert "time" not in caught.value.message, "it is refused for what it is, not because a limit ended the look"
@@ -192,18 +195,40 @@ async def test_what_is_no_media_is_refused_for_that_and_leaves_nothing(
     assert sorted(os.listdir(tmp_path)) == sorted([bad.name, "target.mp4"])
 
 
-@pytest.mark.parametrize("what", ["ffconcat", "svg"])
-async def test_it_is_the_whitelist_that_refuses(tmp_path_factory: Factory, tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "name"),
+    # A playlist is opened under its own suffix only, and neither clips nor their copies for a render ever have it.
+    [("ffconcat", "bad.mp4"), ("svg", "bad.mp4"), ("hls", "bad.m3u8")],
+)
+async def test_it_is_the_whitelist_that_refuses(
+    tmp_path_factory: Factory, tmp_path: Path, what: str, name: str
+) -> None:
     """The same file opens without it: were the whitelist lost, the test above would see a readable target."""
-    target = tmp_path / "target.mp4"
-    target.write_bytes(Path(clip(tmp_path_factory, "scenes.mp4")).read_bytes())
-    bad = tmp_path / "bad.mp4"
+    target = tmp_path / "target.ts"
+    target.write_bytes(Path(clip(tmp_path_factory, "clip.ts")).read_bytes())
+    bad = tmp_path / name
     bad.write_bytes(HOSTILE[what](tmp_path, target.name))
     rest = ["-frames:v", "1", "-f", "null", "-"]
     opened = await run_ffmpeg(["-protocol_whitelist", "file", "-i", bad.name, *rest], cwd=str(tmp_path))
     refused = await run_ffmpeg([*safe_input(bad.name), *rest], cwd=str(tmp_path))
     assert opened.returncode == 0
     assert refused.returncode != 0
+    assert "whitelist" in refused.stderr
+
+
+async def test_a_description_of_a_stream_is_refused_before_anybody_listens_for_it(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(HOSTILE["sdp"](tmp_path, ""))
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    sdp = (tmp_path / "bad.mp4").read_text().replace("5004", str(port)) + "a=rtpmap:96 H264/90000\n"
+    (tmp_path / "bad.mp4").write_text(sdp)
+    network = ["-v", "error", "-protocol_whitelist", "file,rtp,udp"]
+    rest = ["-i", "file:bad.mp4", "-f", "null", "-"]
+    opened = await run_ffmpeg([*network, *rest], cwd=str(tmp_path), limits=RunLimits(wall_s=1.5))
+    refused = await run_ffmpeg([*network, "-format_whitelist", SAFE_FORMATS, *rest], cwd=str(tmp_path))
+    assert opened.stopped == "wall"
+    assert (refused.stopped, refused.ok) == ("", False)
     assert "whitelist" in refused.stderr
 
 
