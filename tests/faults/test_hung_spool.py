@@ -13,7 +13,7 @@ import pytest
 from nemo_watch import policy
 from tests.media_fixtures import clip
 from tests.mounting import Fuse, Mounts, mounting
-from tests.program import DEADLINE_S, IMPATIENT, Place, eventually
+from tests.program import DEADLINE_S, IMPATIENT, Place, eventually, until
 
 pytestmark = pytest.mark.fuse
 
@@ -70,18 +70,29 @@ def test_a_daemon_whose_spool_hangs_ends_when_it_is_told_to(place: Place, source
         deadline = time.monotonic() + DEADLINE_S
         while not list(spool.content.rglob("*.part")):  # looked for without a rest: it is there for a moment only
             assert time.monotonic() < deadline, running.log()
+        # The kernel lets nobody go, not even by a kill, who waits for an answer that is being made: so nobody does.
+        running.child.send_signal(signal.SIGSTOP)
+        until(lambda: _all_stopped(running.child.pid), "every thread of the daemon stands still")
         spool.stop()
-        running.child.send_signal(signal.SIGTERM)
-        # The spool hangs all the while: nothing may wait for it.
-        assert running.child.wait(DEADLINE_S) == 0, running.log()
+        try:
+            running.child.send_signal(signal.SIGCONT)
+            running.child.send_signal(signal.SIGTERM)
+            # The spool hangs all the while: nothing may wait for it.
+            assert running.child.wait(DEADLINE_S) == 0, running.log()
+        finally:
+            spool.go_on()
         assert running.said("daemon.stopped")
-        spool.go_on()
     with place.process("--once") as again:
         assert again.child.wait(DEADLINE_S) == 0, again.log()
     assert place.files("outbox") == ["talk.mp4", "talk.report.toml"]
     assert place.files("inbox") == []
     with place.records() as records:
         assert len(records.charges()) == len(records.renders()) == 1
+
+
+def _all_stopped(pid: int) -> bool:
+    states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()]
+    return set(states) == {"T"}
 
 
 def test_a_spool_that_hangs_at_the_start_is_a_sentence(place: Place, spool: Fuse) -> None:

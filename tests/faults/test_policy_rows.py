@@ -403,6 +403,7 @@ async def test_files_that_can_never_be_edited_are_rejected_and_nothing_is_asked_
         place.drop("other.mp4", version(source, 1), ASK)
         await eventually(lambda: {*FILES} <= {*place.files("rejects")}, "rejected, all of them")
         await eventually(lambda: "other.mp4" in place.files("archive"), "the other goes on")
+        await eventually(lambda: place.files("inbox") == [], "their instruction files have left, too")
         for name, (code, action) in FILES.items():
             report = place.report(f"{name}.error.toml", "rejects")
             assert (report["code"], report["paid"], report["name"]) == (code, "no", name_of(code))
@@ -410,7 +411,6 @@ async def test_files_that_can_never_be_edited_are_rejected_and_nothing_is_asked_
             assert report["message"]
         assert os.readlink(place.root / "rejects" / "link.mp4") == str(secret)
         assert secret.read_bytes() == version(source, 0)
-        assert place.files("inbox") == []
         assert made(tmp_path) == {"token": 1, "session": 1, "upload": 1, "run_sse": 1, "render": 1}
         assert (await daemon.ledger.counts()).get("rejected") == len(FILES)
 
