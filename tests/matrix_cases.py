@@ -62,11 +62,14 @@ STATUSES |= {422: 422, 429: 429, 500: 500, 503: 503}
 """Each code with the HTTP status that says the same. Source: contract.md 2, "What no source says" 3."""
 
 _FINAL = (400, 4001, 4002, 422)
+_PAID = ("render", "poll")
+_BY_STATUS_ALONE = {("render", 1002), ("render", 2001), ("poll", 2001)}
+"""Where a refusal carries no code, its status is all that can be read, and 2001 has that of 402."""
 
 
 def _of_code(on: Endpoint, code: int) -> Promise:
     """Say what comes of a code that is answered once, by product.md 9."""
-    paid = on in ("render", "poll")
+    paid = on in _PAID
     match code:
         case 402 | 403 if paid:
             return rejected(str(code), charged=1)
@@ -90,7 +93,8 @@ def _codes(*kinds: str) -> Iterator[Case]:
             for kind in kinds:
                 sent = status if kind == "status" else 200
                 fault = Fault(on, "answer", code=code, status=sent, retry_after=after)
-                yield Case(f"{on} {kind} {code}", (fault,), promised)
+                apart = {"ar": rejected(str(status), charged=1)} if (on, code) in _BY_STATUS_ALONE else {}
+                yield Case(f"{on} {kind} {code}", (fault,), promised, apart)
 
 
 def _anywhere() -> Iterator[Case]:
