@@ -281,7 +281,7 @@ def sandbox(
     ] = 1.0,
     speech_model: Annotated[
         str,
-        typer.Option(metavar="DIR", help="A CTranslate2 Whisper model for captions; else the one of [captions]."),
+        typer.Option(metavar="DIR", help="A CTranslate2 Whisper model to hear captions with; else the extra's."),
     ] = "",
 ) -> None:
     """Run the embedded backend as a server of its own."""

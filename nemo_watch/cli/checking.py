@@ -108,7 +108,7 @@ def _speech(config: Config) -> Finding:
     found = find_recogniser(config.sandbox.speech_model)
     if isinstance(found, Recogniser):
         return Finding("speech", "good", f"recognised for captions by the sandbox, with the model in {found.model_dir}")
-    if config.backend.url != "sandbox":
+    if config.backend.url != "sandbox" and not config.sandbox.speech_model:
         return Finding("speech", "good", f"{found.told}; only the sandbox would need one")
     if found.why == "no_model":
         mend = f"Set [sandbox] speech_model to a folder with a CTranslate2 Whisper model, or install {EXTRA} again."

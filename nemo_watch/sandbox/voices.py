@@ -61,7 +61,7 @@ class Voices:
             except SpeechError as error:
                 log.warning("captions of %s: %s", upload.filename, error.message)
                 return Words((), "", "broken")
-            cues = cues_of(heard.words)
+            cues = await asyncio.to_thread(cues_of, heard.words)
             await asyncio.to_thread(_to_cache, cache, recogniser.mark, cues)
         return Words(cues, "heard") if cues else Words((), "", "no_speech")
 

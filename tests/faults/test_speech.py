@@ -245,4 +245,23 @@ def test_it_ends_with_its_parent(talk: Path, tmp_path: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
-    eventually(lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text())
+    state = Path(f"/proc/{pid}/status")
+    eventually(lambda: not state.exists() or "\tZ" in state.read_text(), within_s=8)
+
+
+def test_it_ends_with_its_input_whatever_it_is_doing(talk: Path, tmp_path: Path) -> None:
+    recogniser = find_recogniser()
+    assert isinstance(recogniser, Recogniser)
+    # Some minutes of speech: by itself it would listen for longer than is waited for here.
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", "19", "-i", str(talk)]
+    subprocess.run([*ffmpeg, "-ar", "16000", "-ac", "1", "-f", "s16le", str(tmp_path / "long.pcm")], check=True)
+    command = [sys.executable, "-P", _PROGRAM, recogniser.model_dir, str(tmp_path / "long.pcm")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        try:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            assert b'{"at": 0}' in child.stdout.readline()
+            child.stdin.close()
+            assert child.wait(8) == 1
+        finally:
+            child.kill()
