@@ -356,6 +356,7 @@ def embedded_sandbox(config: Config) -> Iterator[str]:
         os.path.join(config.state.path, "sandbox"),
         credits=config.sandbox.credits,
         fonts_dir=config.sandbox.fonts_dir,
+        speech_model=config.sandbox.speech_model,
         reissues_unused=True,
     )
     with sandbox:

@@ -43,13 +43,15 @@ _PAUSES = _tone(4, 0.5, 2.5)
 _TEST = "testsrc2=s=320x180:r=30"
 _SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:04,000 --> 00:00:05,500\nGood {bye} \\N!\n"
 _LATE_SRT = "1\n00:00:06,000 --> 00:00:08,000\nHello there.\n\n2\n00:00:09,000 --> 00:00:10,500\nAnd good bye.\n"
+_SHORT_SRT = "1\n00:00:01,000 --> 00:00:02,000\n<i>Hello</i> there.\n\n2\n00:00:02,500 --> 00:00:03,500\nTwo\nlines\n"
 _SINE = "0.3*sin(2*PI*440*t)"
-_TEXTS = {"cues.srt": _SRT, "late.srt": _LATE_SRT}
+_TEXTS = {"cues.srt": _SRT, "late.srt": _LATE_SRT, "short.srt": _SHORT_SRT}
 _CORNERS = ",".join(
     f"drawbox=x={x}:y={y}:w=48:h=48:color={colour}:t=fill"
     for x, y, colour in ((0, 0, "red"), (272, 0, "lime"), (0, 132, "blue"), (272, 132, "yellow"), (136, 66, "white"))
 )
 _THREE = "color={}:s=320x180:r=30:d=2[{}];"
+_CARRYING = ["@black.mp4", "@short.srt", "-map", "0", "-map", "1"]
 _TURNED = {"rotated.mp4": "scenes.mp4", "rotated_corners.mp4": "corners.mp4"}
 _RECIPES: dict[str, list[str]] = {
     # 0.5 s to 2.5 s of every 4 s is loud: pauses of 0.5 s, 2 s, 2 s and 1.5 s
@@ -106,6 +108,15 @@ _RECIPES: dict[str, list[str]] = {
     "clip.mov": ["@pauses.mp4", "-c", "copy"],
     "faststart.mp4": ["@pauses.mp4", "-c", "copy", "-movflags", "+faststart"],
     "subtitled.mkv": ["@pauses.mp4", "@cues.srt", "-map", "0", "-map", "1", "-c", "copy"],
+    "carried.mp4": [*_CARRYING, "-c:v", "copy", "-c:a", "copy", "-c:s", "mov_text"],
+    "carried.mkv": [*_CARRYING, "-c:v", "copy", "-c:a", "copy", "-c:s", "subrip"],
+    "carried_ass.mkv": [*_CARRYING, "-c:v", "copy", "-c:a", "copy", "-c:s", "ass"],
+    "carried.webm": [*_CARRYING, "-r", "5", "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus"],
+    # German, English and Chinese by their names, the English one with another text
+    "carried_three.mkv": [
+        *("@black.mp4", "@short.srt", "@cues.srt", "-map", "0", "-map", "1", "-map", "2", "-map", "1", "-c", "copy"),
+        *("-metadata:s:s:0", "language=ger", "-metadata:s:s:1", "language=eng", "-metadata:s:s:2", "language=chi"),
+    ],
     "cover.mp3": ["@tone.mp3", "@still.jpg", "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic"],
 }
 

@@ -279,11 +279,18 @@ def sandbox(
     clock: Annotated[
         float, typer.Option(min=0.001, max=1e6, help="How many of its seconds pass in a real one, for tests.")
     ] = 1.0,
+    speech_model: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="A CTranslate2 Whisper model to hear captions with; else the extra's."),
+    ] = "",
 ) -> None:
     """Run the embedded backend as a server of its own."""
     from nemo_watch.cli.running import run_sandbox
 
-    raise typer.Exit(run_sandbox(listen, store, credits=credits, profile=profile, faults=faults, clock=clock))
+    code = run_sandbox(
+        listen, store, credits=credits, profile=profile, faults=faults, clock=clock, speech_model=speech_model
+    )
+    raise typer.Exit(code)
 
 
 def main() -> None:

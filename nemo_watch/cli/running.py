@@ -105,6 +105,7 @@ def run_sandbox(
     profile: str = "official",
     faults: str = "",
     clock: float = 1.0,
+    speech_model: str = "",
 ) -> int:
     """Serve the embedded backend until a signal, in one variant of the protocol, `clock` times as fast and with the
     faults of a script.
@@ -121,5 +122,6 @@ def run_sandbox(
         except (OSError, UnicodeDecodeError) as error:
             raise OperatorError(f"The faults in {faults} cannot be read: {error}.", code="config") from error
     place = os.path.expanduser(store)
-    serve_forever(place, listen=listen, credits=credits, profile=profile, faults=script, pace=clock)
+    model = os.path.abspath(os.path.expanduser(speech_model)) if speech_model else ""
+    serve_forever(place, listen=listen, credits=credits, profile=profile, faults=script, pace=clock, speech_model=model)
     return EXIT_GOOD

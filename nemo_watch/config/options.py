@@ -280,6 +280,11 @@ class Sandbox(Section):
 
     credits: int = Field(default=10000, ge=0, le=10**9, description="With how many credits an account begins.")
     fonts_dir: PathText = Field(default="", description='More fonts for titles and captions. "": the bundled one.')
+    speech_model: PathText = Field(
+        default="",
+        description="A folder with a CTranslate2 Whisper model, to recognise speech for captions with. "
+        '"": the English one of nemo-watch[captions], if that is installed.',
+    )
 
 
 class Options(Section):

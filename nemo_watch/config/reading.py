@@ -259,7 +259,8 @@ def _resolved(
     default_state = first_state or f"{_xdg(env, 'XDG_STATE_HOME', '.local/state')}/nemo-watch"
     state_path = full(options.state.path or default_state, ("state", "path"))
     spool = full(options.state.spool, ("state", "spool")) if options.state.spool else f"{state_path}/spool"
-    token_file, fonts_dir = options.backend.token_file, options.sandbox.fonts_dir
+    token_file = options.backend.token_file
+    folders = {key: getattr(options.sandbox, key) for key in ("fonts_dir", "speech_model")}
     return Config(
         backend=options.backend.model_copy(
             update={"token_file": full(token_file, ("backend", "token_file")) if token_file else ""}
@@ -269,7 +270,7 @@ def _resolved(
         budget=options.budget,
         inboxes=tuple(inboxes),
         sandbox=options.sandbox.model_copy(
-            update={"fonts_dir": full(fonts_dir, ("sandbox", "fonts_dir")) if fonts_dir else ""}
+            update={key: full(path, ("sandbox", key)) if path else "" for key, path in folders.items()}
         ),
         source=source,
         unnamed=frozenset(unnamed),

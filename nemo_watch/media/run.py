@@ -1,4 +1,4 @@
-"""Run ffmpeg as a child that cannot outlive its task, stall for ever or fill memory. Touches: child processes."""
+"""Run a child (ffmpeg, Python) that cannot outlive its task, stall for ever, fill memory. Touches: child processes."""
 
 from __future__ import annotations
 
@@ -133,6 +133,40 @@ async def run_ffmpeg(
     except (OSError, ValueError) as error:
         raise MediaToolError(f"The ffmpeg program cannot be started: {error}") from error
     return await _Run(child, on_progress, on_line, limits).finish()
+
+
+async def run_python(
+    program: str,
+    args: Sequence[str],
+    *,
+    cwd: str,
+    on_line: Callable[[str], None],
+    limits: RunLimits,
+    env: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Run a Python file with this process's interpreter and packages, as `run_ffmpeg` runs ffmpeg.
+
+    Every line it prints is a sign of progress. Its standard input stays open as long as this process lives: the end
+    of it tells the child that nobody waits any more, also after a SIGKILL.
+
+    Raises: MediaToolError if it cannot be started.
+    Effects: whatever the program does.
+    """
+    packages = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    surroundings = {"PATH": os.environ.get("PATH", os.defpath), "HOME": cwd, "LANG": "C.UTF-8"}
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", program, *args),
+            cwd=cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={**surroundings, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
+        )
+    except (OSError, ValueError) as error:
+        raise MediaToolError(f"Python cannot be started: {error}") from error
+    return await _Run(child, None, on_line, limits).finish()
 
 
 class _Run:

@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nemo_watch.errors import MediaError
@@ -21,6 +21,7 @@ from nemo_watch.sandbox.draft import LONGEST_MS
 from nemo_watch.sandbox.facts import Analysis, Asset, AssetKind, Cue
 from nemo_watch.sandbox.records import Upload
 from nemo_watch.sandbox.render import Source
+from nemo_watch.sandbox.voices import Voices
 from nemo_watch.sandbox.wire import Refusal
 
 _CACHE_VERSION = 1
@@ -41,10 +42,11 @@ class Looks:
 
 
 class Assets:
-    """Knows the uploads of all sessions. `root` is the store folder."""
+    """Knows the uploads of all sessions. `root` is the store folder, `speech_model` a folder or "" for the extra's."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, speech_model: str = "") -> None:
         self._root = root
+        self._voices = Voices(root, speech_model)
         self._children = asyncio.Semaphore(_CHILDREN_AT_ONCE)
         self._measuring: dict[str, asyncio.Lock] = {}
 
@@ -78,6 +80,19 @@ class Assets:
     async def measured(self, uploads: Sequence[Upload]) -> tuple[Asset, ...]:
         """Tell all that is known of uploads; what was never measured is measured now, which can take a while."""
         return tuple([await self._measured(upload) for upload in uploads])
+
+    async def heard(self, uploads: Sequence[Upload], urls: Collection[str], language: str) -> tuple[Asset, ...]:
+        """Tell all that is known of uploads, and what is said in those of these addresses: a twentieth of their length.
+
+        Raises: MediaToolError if there is no usable ffmpeg.
+        """
+        listed = []
+        for upload in uploads:
+            asset = await self._measured(upload)
+            listed.append(
+                replace(asset, words=await self._voices.of(upload, language)) if upload.url in urls else asset
+            )
+        return tuple(listed)
 
     def listed(self, uploads: Sequence[Upload]) -> tuple[Asset, ...]:
         """Tell what is known of uploads without measuring anything."""

@@ -23,7 +23,7 @@ class Backend:
         self.wire = settings.profile
         self._cdn_url = cdn_url
         self.db = Keeper(store)
-        self.assets = Assets(store.root)
+        self.assets = Assets(store.root, speech_model=settings.speech_model)
         self.turns = Turns(self.db, self.assets, settings)
         self.workshop = Workshop(self.db, self.assets, settings)
 

@@ -27,6 +27,7 @@ _BOMS = (
 )
 # Neither goes past the beginning of the next one, so a text is gone through once, however many lack their ends.
 _TAG = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
 
@@ -89,12 +90,21 @@ def _decoded(data: bytes) -> str:
                 raise CaptionsError("The subtitle file breaks off inside a character.") from error
     if b"\x00" in data:
         raise CaptionsError("The file is not text.")
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in ("utf-8",) if _is_western(data) else ("utf-8", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue  # the next encoding; the last one takes any bytes
     return data.decode("cp1252", errors="replace")
+
+
+def _is_western(data: bytes) -> bool:
+    """Tell accents among Latin letters from Chinese: there a byte above 127 seldom stands alone, here nearly always.
+
+    Without it "résumé" is Chinese: GB18030 takes an é and the letter after it for one character.
+    """
+    runs = _HIGH_BYTES.findall(data)
+    return sum(len(run) == 1 for run in runs) * 2 > len(runs)
 
 
 def _plain(text: str) -> str:

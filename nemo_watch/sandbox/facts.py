@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 AssetKind = Literal["video", "image", "audio", "subtitle"]
+WhyNoWords = Literal["no_sound", "no_recogniser", "no_model", "no_speech", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,15 @@ class Cue:
     start_ms: int
     end_ms: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said in an upload: the subtitles it carries, or what a recogniser heard; else `missing` says why not."""
+
+    cues: tuple[Cue, ...]
+    by: Literal["carried", "heard", ""]
+    missing: WhyNoWords | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class Asset:
     """An upload of a session: `url` is what a draft's `src` names it by.
 
     Width and height are as shown: after rotation and with square pixels; 0 without a picture. `duration_ms` is 0 for
-    images and subtitles.
+    images and subtitles. `cues` are a subtitle file's; `words` are a video's or sound's, None if nobody has looked yet.
     """
 
     asset_id: str
@@ -54,3 +64,4 @@ class Asset:
     size_bytes: int
     analysis: Analysis | None = None
     cues: tuple[Cue, ...] = ()
+    words: Words | None = None

@@ -49,6 +49,7 @@ class SandboxServer:
         cdn_listen: str = "127.0.0.1:0",
         credits: int = 10_000,  # noqa: A002 - the word of the contract
         fonts_dir: str = "",
+        speech_model: str = "",
         heartbeat_s: float = 15.0,
         max_upload_bytes: int = 500 * 1024 * 1024,
         token_ttl_s: float = 7 * 86_400.0,
@@ -66,6 +67,7 @@ class SandboxServer:
             token_ttl_s=token_ttl_s,
             max_upload_bytes=max_upload_bytes,
             fonts_dir=fonts_dir,
+            speech_model=speech_model,
             reissues_unused=reissues_unused,
             now=now if now is not None else paced_clock(pace),
             profile=profile_of(profile),
@@ -215,6 +217,7 @@ def serve_forever(
     cdn_listen: str = "127.0.0.1:0",
     credits: int = 10_000,  # noqa: A002 - the word of the contract
     fonts_dir: str = "",
+    speech_model: str = "",
     heartbeat_s: float = 15.0,
     profile: str = "official",
     faults: Faults | None = None,
@@ -233,6 +236,7 @@ def serve_forever(
             cdn_listen=cdn_listen,
             credits=credits,
             fonts_dir=fonts_dir,
+            speech_model=speech_model,
             heartbeat_s=heartbeat_s,
             profile=profile,
             faults=faults,

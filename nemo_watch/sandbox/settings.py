@@ -18,6 +18,7 @@ class Settings:
     `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited. `now` tells
     the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
     it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
+    `speech_model` is the folder of a model to hear captions with, "" the one of the extra [captions].
     `profile` is the variant of the protocol that is spoken; `faults` the script of what goes wrong; `pace` how many of
     the sandbox's seconds pass in a real one.
 
@@ -30,6 +31,7 @@ class Settings:
     token_ttl_s: float = 7 * 86_400.0
     max_upload_bytes: int = 500 * 1024 * 1024
     fonts_dir: str = ""
+    speech_model: str = ""
     reissues_unused: bool = False
     now: Callable[[], float] = time.time
     profile: Profile = OFFICIAL

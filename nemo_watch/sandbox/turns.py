@@ -199,7 +199,11 @@ class Turns:
     async def _made(self, draft: Json, session: SessionRow, ops: Sequence[Op], unsupported: Sequence[str]) -> Edit:
         uploads = await self._db(self._db.store.uploads, session.session_id)
         assets = await self._assets.measured(uploads) if ops else self._assets.listed(uploads)
-        return await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+        made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+        if made.unheard:  # only now is it known whose words are needed: listening takes a while
+            assets = await self._assets.heard(uploads, made.unheard, session.language)
+            made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+        return made
 
 
 class _ScriptError(NemoWatchError):

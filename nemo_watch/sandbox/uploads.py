@@ -34,7 +34,7 @@ MIME_OF = {
     "aac": "audio/aac",
 }
 SUBTITLE_MIME_OF = {"srt": "application/x-subrip", "vtt": "text/vtt"}
-"""Beyond the cloud's list: without its speech recogniser, captions need a file to come from."""
+"""Beyond the cloud's list: what was written goes before what a recogniser hears."""
 
 _PIECE_BYTES = 1024 * 1024
 _DRAIN_S = 60.0

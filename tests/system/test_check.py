@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -49,3 +50,13 @@ def test_a_config_that_cannot_work_ends_as_run_does_but_with_every_finding(tmp_p
     assert ran.returncode == 78
     assert "ai-video-pro-online" in ran.stderr
     assert place.run("check", "--adopt").returncode == 78
+
+
+def test_whether_speech_can_be_recognised_is_told_and_never_a_failure(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    speech = findings(place, 0)["speech"]
+    if importlib.util.find_spec("faster_whisper") is None:
+        assert (speech["level"], speech["found"].split(";")[0]) == ("note", "no speech recogniser is installed")
+        assert "nemo-watch[captions]" in speech["mend"]
+    else:
+        assert speech["level"] == "good"

@@ -31,6 +31,19 @@ def test_encodings(encoding: str) -> None:
     assert read_cues(text.encode(encoding)) == (Cue(1000, 2000, "你好，世界"),)
 
 
+@pytest.mark.parametrize(
+    "words", ["Le résultat du café", "Größe für Ärzte", "¡Mañana! ¿Qué pasó?", "It’s “déjà vu” — naïve"]
+)
+def test_accents_of_windows_are_no_chinese(words: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{words}\n"
+    assert read_cues(text.encode("cp1252"))[0].text == words
+
+
+def test_chinese_among_latin_letters() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nPython 和 C 语言, iPhone 的价格\n"
+    assert read_cues(text.encode("gbk"))[0].text == "Python 和 C 语言, iPhone 的价格"
+
+
 def test_line_ends_and_order() -> None:
     text = "2\r\n00:00:05,000 --> 00:00:06,000\r\nlater\r\n\r\n1\r\n00:00:01,000 --> 00:00:02,000\r\nearlier\r\n"
     assert [cue.text for cue in read_cues(text.encode())] == ["earlier", "later"]

@@ -69,6 +69,7 @@ def test_every_kind_of_value() -> None:
         settle = "auto"
         [sandbox]
         fonts_dir = "fonts"
+        speech_model = "models/small"
     """)
     assert found.backend.url == "sandbox"
     assert (found.backend.render_poll, found.backend.token_file) == (2.5, "/srv/cfg/token")
@@ -78,6 +79,7 @@ def test_every_kind_of_value() -> None:
     assert (one.settle, one.ignore, one.originals) == (90.0, ("*.bak",), "keep")
     assert (two.archive, two.settle) == ("/nas/x/archive", "auto")
     assert found.sandbox.fonts_dir == "/srv/cfg/fonts"
+    assert found.sandbox.speech_model == "/srv/cfg/models/small"
     assert ("videos", "outbox") not in found.unnamed
     assert ("second", "outbox") in found.unnamed
 

@@ -25,12 +25,11 @@ from nemo_watch.sandbox.intent import (
 )
 from nemo_watch.sandbox.music import MOODS
 from nemo_watch.sandbox.plan import pick, say
-from nemo_watch.sandbox.plan.board import Board, Json, even, stem
+from nemo_watch.sandbox.plan.board import Board, Json, even
+from nemo_watch.sandbox.plan.captioning import add_captions
 
-MOST_CUES = 1200
 MOST_TITLES = 40
-"""With the pieces of the picture these stay below what one draft may hold."""
-_LEAST_CUE_MS = 100
+"""With the captions and the pieces of the picture these stay below what one draft may hold."""
 _LEAST_TITLE_MS = 300
 _PLACES: dict[Position, tuple[float, float, str]] = {
     "center": (0.5, 0.5, "center"),
@@ -47,11 +46,15 @@ _PLACES: dict[Position, tuple[float, float, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What came of a message: the draft as it is now, the reply, and the tools that were used, in order."""
+    """What came of a message: the draft as it is now, the reply, and the tools that were used, in order.
+
+    `unheard` are uploads whose words would be shown if anybody had looked for them: with them known, do it again.
+    """
 
     draft: Json
     text: str
     tools: tuple[str, ...]
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class _Work:
     said: list[str] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
     named: tuple[Asset, ...] = ()
+    unheard: tuple[str, ...] = ()
 
     def tell(self, key: str, **values: object) -> None:
         self.said.append(say.say(self.language, key, **values))
@@ -97,7 +101,7 @@ def edit(
     _trim(work, [op for op in ordered if isinstance(op, Trim)])
     for op in ordered:
         _apply(work, op)
-    return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools))
+    return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools), work.unheard)
 
 
 def _apply(work: _Work, op: Op) -> None:
@@ -298,78 +302,11 @@ def _title(work: _Work, op: Title) -> None:
 
 
 def _captions(work: _Work) -> None:
-    board = work.board
-    files = [a for a in (*work.named, *board.all) if a.kind == "subtitle"]
-    if not files:
-        work.tell("captions_missing")
-        return
-    pairs = _paired(board, files)
-    if not pairs:
-        work.tell("captions_unmatched", names=say.names(work.language, files))
-        return
-    shown = _laid_out(board, pairs)
-    used = tuple(dict.fromkeys(pairs.values()))
-    if not shown:
-        work.tell("captions_elsewhere", name=say.names(work.language, used))
-        return
-    board.captions(shown[:MOST_CUES])
-    key = "captions_one" if len(shown) == 1 else "captions"
-    work.tell(key, count=min(len(shown), MOST_CUES), name=say.names(work.language, used))
-    if len(shown) > MOST_CUES:
-        work.tell("captions_cut")
-    work.used("add_captions")
-
-
-def _paired(board: Board, files: Sequence[Asset]) -> dict[str, Asset]:
-    """Find each clip's subtitles by their name; a single file belongs to the first clip, whatever its name."""
-    clips = list(dict.fromkeys(a for seg in board.main() if (a := board.asset(seg)) and a.kind in ("video", "audio")))
-    pairs: dict[str, Asset] = {}
-    for clip in clips:
-        name = stem(clip.filename).casefold()
-        stems = [(stem(file.filename).casefold(), file) for file in files]
-        hits = [file for low, file in stems if low == name]
-        hits += [file for low, file in stems if low.startswith(name + ".")]  # clip.en.srt
-        if hits:
-            pairs[clip.url] = hits[0]
-    if not pairs and clips and len(set(files)) == 1:
-        pairs[clips[0].url] = files[0]
-    return pairs
-
-
-def _laid_out(board: Board, pairs: Mapping[str, Asset]) -> list[tuple[int, int, str]]:
-    """Map cues through the cuts onto the timeline: no two at the same time, none across a clip it is not of."""
-    found: list[tuple[int, int, str]] = []
-    for seg in board.main():
-        subtitles = pairs.get(str(seg.get("src")))
-        if subtitles is None:
-            continue
-        start, length, first = int(seg["s"]), int(seg["d"]), int(seg.get("ss", 0))
-        speed = float(seg.get("sp", 1.0))
-        last = first + round(length * speed)
-        for cue in subtitles.cues:
-            if cue.start_ms >= last or cue.end_ms <= first:
-                continue
-            a = start + round((max(cue.start_ms, first) - first) / speed)
-            b = min(start + round((min(cue.end_ms, last) - first) / speed), start + length)
-            found.append((a, b, cue.text))
-    return _one_at_a_time(found)
-
-
-def _one_at_a_time(pieces: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
-    for start, end, text in sorted(pieces, key=lambda piece: piece[:2]):
-        if found:
-            a, b, shown = found[-1]
-            if shown == text and start <= b:  # a cue that was cut in two is one again
-                found[-1] = (a, max(b, end), text)
-                continue
-            if start - a < _LEAST_CUE_MS and start < b:  # at the same time: one under the other
-                found[-1] = (a, max(b, end), f"{shown}\n{text}")
-                continue
-            if start < b:
-                found[-1] = (a, start, shown)
-        found.append((start, end, text))
-    return [piece for piece in found if piece[1] - piece[0] >= _LEAST_CUE_MS]
+    made = add_captions(work.board, work.named, work.language)
+    work.said += made.said
+    work.unheard = made.unheard
+    if made.added:
+        work.used("add_captions")
 
 
 # ---------------------------------------------------------------- facts

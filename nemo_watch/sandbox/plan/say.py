@@ -99,9 +99,37 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "That is as many as one video can hold here; later cues are left out.",
         "这已是一个视频能容纳的上限，其后的字幕未显示。",
     ),
-    "captions_missing": (
-        "Captions were skipped: no subtitle file, no speech recogniser. Put NAME.srt or NAME.vtt beside the video.",
-        "已跳过字幕：这里没有字幕文件，也没有语音识别。请在视频旁放一个同名的 .srt 或 .vtt 文件。",
+    "captions_carried": ("the subtitles inside {names}", "{names} 自带的字幕"),
+    "captions_heard": (
+        "the speech in {names} (recognised by machine: read them once)",
+        "{names} 中的语音（机器识别，请核对）",
+    ),
+    "captions_skipped": ("Captions were skipped: {why}", "已跳过字幕：{why}"),
+    "captions_partly": ("No captions for {names}: {why}", "{names} 没有字幕：{why}"),
+    "why_no_recogniser": (
+        "no speech recogniser is installed. Put NAME.srt beside the video or install nemo-watch[captions].",
+        "没有安装语音识别。请在视频旁放一个同名的 .srt 文件，或安装 nemo-watch[captions]。",
+    ),
+    "why_no_model": (
+        "the speech recogniser has no model it can use (`nemo-watch check` says more). Put NAME.srt beside the video.",
+        "语音识别没有可用的模型（详见 `nemo-watch check`）。请在视频旁放一个同名的 .srt 文件。",
+    ),
+    "why_no_speech": (
+        "no speech that can be understood was found in {names}.",
+        "在 {names} 中没有找到能听懂的语音。",
+    ),
+    "why_no_sound": ("{names} has no sound.", "{names} 没有声音。"),
+    "why_nobody": (
+        "there is no clip on the timeline in which anybody could speak.",
+        "时间线上没有可能有人说话的素材。",
+    ),
+    "why_broken": (
+        "the speech recogniser failed on {names}. Send the message again, or put NAME.srt beside the video.",
+        "识别 {names} 的语音时出错。请重新发送这条消息，或在视频旁放一个同名的 .srt 文件。",
+    ),
+    "captions_unused": (
+        "Not used, as no clip on the timeline has that name: {names}.",
+        "没有使用 {names}：它与时间线上的视频不同名。",
     ),
     "captions_unmatched": (
         "Captions were skipped: {names} does not have the name of a clip on the timeline.",
