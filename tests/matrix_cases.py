@@ -42,7 +42,11 @@ def held(reason: str, *, charged: int = 0) -> Promise:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One fault, or several that belong together. `apart` are profiles in which something else must come of it."""
+    """One fault, or several that belong together.
+
+    `apart` are profiles in which something else must come of it, `unsaid` words that no report may hold; the client
+    waits `silent_s` for something else than heartbeats (seconds).
+    """
 
     name: str
     faults: tuple[Fault, ...]
@@ -50,6 +54,7 @@ class Case:
     apart: Mapping[str, Promise] = field(default_factory=dict)
     instruction: str = ASK
     give_up_after_s: float = 86_400.0
+    silent_s: float = 30.0
     unsaid: tuple[str, ...] = ()
 
     def promise(self, profile: str) -> Promise:
@@ -113,7 +118,7 @@ def _turns() -> Iterator[Case]:
     forms: tuple[Form, ...] = (*HEARTBEATS, "every")
     for form in forms:
         yield Case(f"heartbeats {form}", (Fault("run_sse", "beats", form=form),))
-        yield Case(f"nothing but heartbeats {form}", (Fault("run_sse", "heartbeats", form=form),))
+        yield Case(f"nothing but heartbeats {form}", (Fault("run_sse", "heartbeats", form=form),), silent_s=1.5)
     for events in (0, 1, 2, 3):
         yield Case(f"broken off after {events}", (Fault("run_sse", "break_stream", events=events),))
     yield Case("JSON in place of a stream", (Fault("run_sse", "json"),))
