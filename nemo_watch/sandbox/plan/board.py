@@ -246,7 +246,10 @@ class Board:
             still = asset is not None and asset.kind == "image"
             now = 1.0 if still else round(float(seg.get("sp", 1.0)) * factor, 6)
             now = 1.0 if abs(now - 1) < 1e-4 else now
-            quick.append({**seg, "s": start, "d": end - start, "sp": now, "sd": round((end - start) * now)})
+            taken = round((end - start) * now)
+            if asset is not None and not still:  # a rounded millisecond at four times the speed is four of the source
+                taken = min(taken, asset.duration_ms - int(seg.get("ss", 0)))
+            quick.append({**seg, "s": start, "d": end - start, "sp": now, "sd": taken})
         self.tracks(VIDEO)[0]["sg"] = quick
         for text in self.tracks(TEXT):
             if is_captions(text):
@@ -329,7 +332,10 @@ def _piece(seg: Json, start: int, end: int, at: int) -> Json:
     """Give the part of a segment between two places of the timeline, moved to `at`."""
     speed = float(seg.get("sp", 1.0))
     first = int(seg.get("ss", 0)) + round((start - int(seg["s"])) * speed)
-    piece = {**copy.deepcopy(seg), "s": at, "d": end - start, "ss": first, "sd": round((end - start) * speed)}
+    taken = round((end - start) * speed)
+    if seg.get("sd") is not None and speed != 1:
+        taken = max(min(taken, int(seg.get("ss", 0)) + int(seg["sd"]) - first), 0)
+    piece = {**copy.deepcopy(seg), "s": at, "d": end - start, "ss": first, "sd": taken}
     if start > int(seg["s"]):
         piece.pop("fi", None)
     if end < int(seg["s"]) + int(seg["d"]):

@@ -90,14 +90,19 @@ def edit(
         if isinstance(op, Remove):
             taking_back.remove(work, op)
     if all(isinstance(op, Undo | Remove) for op in ordered):
-        return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools))
+        return Edit(_draft_of(work, draft), " ".join([*work.said, *refused]), tuple(work.tools))
     if not _placed(work, next((op for op in ordered if isinstance(op, Place)), None)):
         text = " ".join([*work.said, say.say(work.language, "no_upload"), *refused])
-        return Edit(work.board.draft if work.tools else copy.deepcopy(dict(draft)), text, tuple(work.tools))
+        return Edit(_draft_of(work, draft), text, tuple(work.tools))
     _trim(work, [op for op in ordered if isinstance(op, Trim)])
     for op in ordered:
         _apply(work, op)
     return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools))
+
+
+def _draft_of(work: Work, before: Mapping[str, Any]) -> Json:
+    """Give the draft, as it was to the letter if nothing was changed."""
+    return work.board.draft if work.tools else copy.deepcopy(dict(before))
 
 
 def _apply(work: Work, op: Op) -> None:

@@ -21,9 +21,9 @@ def undo(work: Work, op: Undo, earlier: Sequence[Mapping[str, Any]]) -> None:
         return
     target: Mapping[str, Any] = {} if op.all else earlier[-1]
     board = Board(copy.deepcopy(dict(target)), work.board.all)
-    if not board.main():
+    if not board.main() and board.usual():
         board.start_over(board.usual())
-    if board.draft == work.board.draft:
+    if not board.main() or board.draft == work.board.draft:
         work.tell("nothing_to_undo")
         return
     work.board = board
