@@ -97,6 +97,7 @@ _RECIPES: dict[str, list[str]] = {
     "tone.mp3": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
     "tone.m4a": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
     "tone.aac": ["-f", "lavfi", "-i", "aevalsrc='0.3*sin(2*PI*440*t)':s=48000:d=6"],
+    "red.png": ["-f", "lavfi", "-i", "color=red:s=120x60", "-frames:v", "1"],
     "still.png": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
     "still.jpg": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],
     "still.webp": ["-f", "lavfi", "-i", "testsrc2=s=320x240", "-frames:v", "1"],

@@ -17,8 +17,8 @@ from nemo_watch.errors import MediaError
 from nemo_watch.media import probe
 from nemo_watch.sandbox.analyze import analyze
 from nemo_watch.sandbox.captions import MAX_BYTES, CaptionsError, read_cues
-from nemo_watch.sandbox.draft import LONGEST_MS
 from nemo_watch.sandbox.facts import Analysis, Asset, AssetKind, Cue
+from nemo_watch.sandbox.fields import LONGEST_MS
 from nemo_watch.sandbox.records import Upload
 from nemo_watch.sandbox.render import Source
 from nemo_watch.sandbox.voices import Voices

@@ -106,6 +106,8 @@ class _Compiler:
             graph = Graph(line)
             self._clips(graph, runs)
         self._sounds(graph)
+        for overlay in line.overlays:
+            graph.overlay(overlay, self._link(self._assets[overlay.src]))
         graph.text_and_end()
         preset, crf = _QUALITY[output.quality]
         codecs = (

@@ -6,21 +6,34 @@ milliseconds becomes a frame number here, from positions and never from lengths,
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from nemo_watch.sandbox.errors import DraftError
 from nemo_watch.sandbox.facts import Asset
+from nemo_watch.sandbox.fields import (
+    LONGEST_MS,
+    as_shown,
+    colour_of,
+    frame_at,
+    in_order,
+    label_of,
+    real,
+    segments_of,
+    span_of,
+    text_of,
+    whole,
+)
 from nemo_watch.sandbox.music import MOODS
-from nemo_watch.sandbox.timeline import CAPTION_STYLE, Clip, Output, Sound, Text, TextStyle, Timeline
+from nemo_watch.sandbox.overlays import MOST_OVERLAYS, read_overlays
+from nemo_watch.sandbox.timeline import CAPTION_STYLE, Clip, Fit, Output, Overlay, Sound, Text, TextStyle, Timeline
 
-LONGEST_MS = 6 * 3600 * 1000
 MOST_SEGMENTS = 2000
 MOST_SOUNDS = 32
+MOST_GAIN = 4
 SOURCE_SLACK_MS = 100
 """How far a segment may reach past its source's stated end: headers round, and a last frame has a length."""
 DEFAULT_BACKGROUND = "101014"
@@ -41,13 +54,17 @@ def read_timeline(draft: Mapping[str, Any], assets: Mapping[str, Asset], output:
     tracks = draft.get("t")
     if not isinstance(tracks, list) or not all(isinstance(track, dict) for track in tracks):
         raise DraftError('The draft has no list of tracks ("t").')
-    if sum(len(_segments(track, number)) for number, track in enumerate(tracks, 1)) > MOST_SEGMENTS:
+    if sum(len(segments_of(track, number)) for number, track in enumerate(tracks, 1)) > MOST_SEGMENTS:
         raise DraftError(f"The draft has more than {MOST_SEGMENTS} segments.")
     pictures = [(number, track) for number, track in enumerate(tracks, 1) if _kind(track, number) == _VIDEO]
-    if len(pictures) > 1:
-        raise DraftError("The draft has more than one video track; this backend renders one.")
+    main = pictures[0][0] if pictures else 0
     first_asset = next(
-        (assets[src] for _, track in pictures for s in _segments(track, 1) if (src := _text_of(s, "src")) in assets),
+        (
+            assets[src]
+            for _, track in pictures[:1]
+            for s in segments_of(track, 1)
+            if (src := text_of(s, "src")) in assets
+        ),
         None,
     )
     facts = draft.get("m") if isinstance(draft.get("m"), dict) else {}
@@ -58,9 +75,12 @@ def read_timeline(draft: Mapping[str, Any], assets: Mapping[str, Asset], output:
     sounds: list[Sound] = []
     texts: list[Text] = []
     clips: list[Clip] = []
+    overlays: list[Overlay] = []
     for number, track in enumerate(tracks, 1):
-        if _kind(track, number) == _VIDEO:
+        if number == main:
             clips = reader.clips(track, number)
+        elif _kind(track, number) == _VIDEO:
+            overlays += read_overlays(track, number, assets, fps)
         elif _kind(track, number) == _AUDIO:
             sounds += reader.sounds(track, number)
         else:
@@ -69,7 +89,7 @@ def read_timeline(draft: Mapping[str, Any], assets: Mapping[str, Asset], output:
     if not clips:
         frames = max([sound.start + sound.frames for sound in sounds], default=0)
     if draft.get("d") is not None:
-        stated = _frame(_number(draft, "d", "The draft", low=0, high=LONGEST_MS), fps)
+        stated = frame_at(real(draft, "d", "The draft", low=0, high=LONGEST_MS), fps)
         frames = max(frames, stated if clips or sounds else 0)
     if not frames:
         raise DraftError("The draft shows nothing: there is no clip on its timeline.")
@@ -77,10 +97,18 @@ def read_timeline(draft: Mapping[str, Any], assets: Mapping[str, Asset], output:
     if frames > filled:
         clips.append(Clip("", frames - filled))
     sounds = [_shortened(sound, frames) for sound in sounds if sound.start < frames]
+    overlays = [replace(o, frames=min(o.frames, frames - o.start)) for o in overlays if o.start < frames]
+    if len(overlays) > MOST_OVERLAYS:
+        raise DraftError(f"The draft lays more than {MOST_OVERLAYS} images over the picture.")
     if len(sounds) > MOST_SOUNDS:
         raise DraftError(f"The draft has more than {MOST_SOUNDS} pieces of music or sound.")
-    background = _colour(known, "bg", "The draft", DEFAULT_BACKGROUND)[:6]
-    return Timeline(width, height, fps, background, frames, tuple(clips), tuple(sounds), tuple(texts))
+    background = colour_of(known, "bg", "The draft", DEFAULT_BACKGROUND)[:6]
+    fade_in, fade_out = (
+        frame_at(min(whole(draft, key, "The draft", default=0), LONGEST_MS), fps) for key in ("fi", "fo")
+    )
+    parts = (tuple(clips), tuple(sounds), tuple(texts), tuple(overlays))
+    fades = (min(fade_in, frames), min(fade_out, frames))
+    return Timeline(width, height, fps, background, frames, *parts, _fit(known), *fades, _lufs(known))
 
 
 class _Reader:
@@ -94,23 +122,23 @@ class _Reader:
         found: list[Clip] = []
         muted = track.get("mu") is True
         end_ms = at = 0
-        for segment in _in_order(track, number):
-            where = _where(segment, number)
-            start_ms, length_ms = _span(segment, where)
+        for segment in in_order(track, number):
+            where = label_of(segment, number)
+            start_ms, length_ms = span_of(segment, where)
             if start_ms < end_ms:
                 raise DraftError(f"{where} begins at {start_ms} ms, before the one before it ends at {end_ms} ms.")
             asset = self._asset(segment, where)
             if asset.kind == "subtitle":
                 raise DraftError(f"{where} puts a subtitle file on the video track.")
-            begin, end = _frame(start_ms, self._fps), _frame(start_ms + length_ms, self._fps)
+            begin, end = frame_at(start_ms, self._fps), frame_at(start_ms + length_ms, self._fps)
             end_ms = start_ms + length_ms
             if begin > at:
                 found.append(Clip("", begin - at))
             speed, source_ms = self._source(segment, asset, length_ms, where)
             fade_in, fade_out = self._fades(segment, length_ms, where)
-            volume = 0.0 if muted else _number(segment, "v", where, low=0, high=1, default=1.0)
+            volume = 0.0 if muted else _volume(segment, where)
             if end > begin:
-                first = _frame(source_ms, self._fps)
+                first = frame_at(source_ms, self._fps)
                 found.append(Clip(asset.url, end - begin, first, speed, volume, fade_in, fade_out))
             at = max(at, end)
         return found
@@ -118,13 +146,13 @@ class _Reader:
     def sounds(self, track: Mapping[str, Any], number: int) -> list[Sound]:
         found: list[Sound] = []
         end_ms = 0
-        for segment in _in_order(track, number):
-            where = _where(segment, number)
-            start_ms, length_ms = _span(segment, where)
+        for segment in in_order(track, number):
+            where = label_of(segment, number)
+            start_ms, length_ms = span_of(segment, where)
             if start_ms < end_ms:
                 raise DraftError(f"{where} begins at {start_ms} ms, before the one before it ends at {end_ms} ms.")
             end_ms = start_ms + length_ms
-            src, mood = _text_of(segment, "src"), ""
+            src, mood = text_of(segment, "src"), ""
             first, speed = 0, 1.0
             if src.startswith(_GENERATED):
                 mood = src.removeprefix(_GENERATED)
@@ -135,10 +163,10 @@ class _Reader:
                 if not asset.has_audio:
                     raise DraftError(f"{where} uses {asset.filename} as sound, but it has none.")
                 speed, source_ms = self._source(segment, asset, length_ms, where)
-                first = _frame(source_ms, self._fps)
-            begin, end = _frame(start_ms, self._fps), _frame(start_ms + length_ms, self._fps)
+                first = frame_at(source_ms, self._fps)
+            begin, end = frame_at(start_ms, self._fps), frame_at(start_ms + length_ms, self._fps)
             fade_in, fade_out = self._fades(segment, length_ms, where)
-            volume = _number(segment, "v", where, low=0, high=1, default=1.0)
+            volume = _volume(segment, where)
             if end > begin and volume > 0 and track.get("mu") is not True:
                 facts = segment.get("m")
                 duck = not (isinstance(facts, dict) and facts.get("duck") is False)
@@ -150,9 +178,9 @@ class _Reader:
         name = str(facts.get("name", "")) if isinstance(facts, dict) else ""
         standard = CAPTION_STYLE if name.casefold().startswith("caption") else TextStyle()
         found: list[Text] = []
-        for segment in _in_order(track, number):
-            where = _where(segment, number)
-            start_ms, length_ms = _span(segment, where)
+        for segment in in_order(track, number):
+            where = label_of(segment, number)
+            start_ms, length_ms = span_of(segment, where)
             text = segment.get("tx")
             if not isinstance(text, str) or len(text) > 5000:
                 raise DraftError(f'{where} has no text ("tx") of at most 5000 characters.')
@@ -163,20 +191,20 @@ class _Reader:
         return found
 
     def _asset(self, segment: Mapping[str, Any], where: str) -> Asset:
-        asset = self._assets.get(_text_of(segment, "src"))
+        asset = self._assets.get(text_of(segment, "src"))
         if asset is None:
             raise DraftError(f"{where} uses a source that is not an upload of this session.")
         return asset
 
     def _source(self, segment: Mapping[str, Any], asset: Asset, length_ms: int, where: str) -> tuple[float, int]:
         """Give speed and in-point, checked against each other and against the source's end."""
-        speed = _number(segment, "sp", where, low=0.25, high=4, default=1.0)
-        first_ms = _whole(segment, "ss", where, default=0)
+        speed = real(segment, "sp", where, low=0.25, high=4, default=1.0)
+        first_ms = whole(segment, "ss", where, default=0)
         if asset.kind == "image":
             return 1.0, 0
         needed_ms = length_ms * speed
         if segment.get("sd") is not None:
-            stated_ms = _whole(segment, "sd", where)
+            stated_ms = whole(segment, "sd", where)
             if abs(stated_ms - needed_ms) > max(50.0, 2 * speed):
                 raise DraftError(
                     f"{where} takes {stated_ms} ms of its source for {length_ms} ms at speed {speed:g}: "
@@ -190,79 +218,51 @@ class _Reader:
         return speed, first_ms
 
     def _fades(self, segment: Mapping[str, Any], length_ms: int, where: str) -> tuple[int, int]:
-        lengths = [_whole(segment, key, where, default=0) for key in ("fi", "fo")]
-        fade_in, fade_out = (_frame(min(ms, length_ms), self._fps) for ms in lengths)
+        lengths = [whole(segment, key, where, default=0) for key in ("fi", "fo")]
+        fade_in, fade_out = (frame_at(min(ms, length_ms), self._fps) for ms in lengths)
         return fade_in, fade_out
 
     def _text_fade(self, segment: Mapping[str, Any], key: str, way: str, where: str) -> int:
         animation = segment.get("an")
         part = animation.get(way) if isinstance(animation, dict) else None
         if segment.get(key) is None and isinstance(part, dict) and part.get("ty") == "fade":
-            return _whole(part, "d", where, default=0)
-        return _whole(segment, key, where, default=0)
+            return whole(part, "d", where, default=0)
+        return whole(segment, key, where, default=0)
 
 
 def _kind(track: Mapping[str, Any], number: int) -> int:
     kind = track.get("tt")
     if kind not in (_VIDEO, _AUDIO, _TEXT) or isinstance(kind, bool):
         raise DraftError(
-            f"Track {number} is of type {_shown(kind)}; this backend renders 0 (video), 1 (audio) and 7 (text)."
+            f"Track {number} is of type {as_shown(kind)}; this backend renders 0 (video), 1 (audio) and 7 (text)."
         )
     return int(kind)
 
 
-def _segments(track: Mapping[str, Any], number: int) -> Sequence[Mapping[str, Any]]:
-    segments = track.get("sg", [])
-    if not isinstance(segments, list) or not all(isinstance(segment, dict) for segment in segments):
-        raise DraftError(f'Track {number} has no list of segments ("sg").')
-    return segments
+def _volume(segment: Mapping[str, Any], where: str) -> float:
+    """Give how loud a segment is: "v" goes to 1, what is louder than recorded is an effect."""
+    volume = real(segment, "v", where, low=0, high=1, default=1.0)
+    effects = segment.get("fx", [])
+    for effect in effects if isinstance(effects, list) else []:
+        if isinstance(effect, dict) and effect.get("ty") == "volume":
+            values = effect.get("p")
+            volume *= real(values if isinstance(values, dict) else {}, "gain", where, low=0, high=MOST_GAIN, default=1)
+    return min(volume, float(MOST_GAIN))
 
 
-def _in_order(track: Mapping[str, Any], number: int) -> list[Mapping[str, Any]]:
-    return sorted(_segments(track, number), key=lambda segment: _whole(segment, "s", _where(segment, number)))
+def _fit(facts: Mapping[str, Any]) -> Fit:
+    fit = facts.get("fit")
+    if fit is None or fit == "crop":
+        return "crop"
+    if fit == "pad":
+        return "pad"
+    if fit == "blur":
+        return "blur"
+    raise DraftError(f'The draft: "fit" must be crop, pad or blur, not {as_shown(fit)}.')
 
 
-def _where(segment: Mapping[str, Any], number: int) -> str:
-    return f"Segment {str(segment.get('id', '?'))[:40]} of track {number}"
-
-
-def _span(segment: Mapping[str, Any], where: str) -> tuple[int, int]:
-    start_ms, length_ms = _whole(segment, "s", where), _whole(segment, "d", where)
-    if start_ms + length_ms > LONGEST_MS:
-        raise DraftError(f"{where} ends after {LONGEST_MS // 3600000} hours, the longest this backend renders.")
-    return start_ms, length_ms
-
-
-def _text_of(segment: Mapping[str, Any], key: str) -> str:
-    value = segment.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _number(
-    values: Mapping[str, Any], key: str, where: str, *, low: float, high: float, default: float | None = None
-) -> float:
-    value = values.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise DraftError(f'{where}: "{key}" must be a number from {low:g} to {high:g}, not {_shown(value)}.')
-    return float(value)
-
-
-def _whole(values: Mapping[str, Any], key: str, where: str, *, default: int | None = None) -> int:
-    value = values.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_MS or value % 1:
-        raise DraftError(f'{where}: "{key}" must be whole milliseconds from 0 to {LONGEST_MS}, not {_shown(value)}.')
-    return int(value)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and abs(value) >= 10**18:
-        return "a number too large to show"
-    return repr(value)[:40]
-
-
-def _frame(ms: float, fps: Fraction) -> int:
-    """Round half up: Python's own rounding to even would make equal steps unequal."""
-    return math.floor(Fraction(ms) * fps / 1000 + Fraction(1, 2))
+def _lufs(facts: Mapping[str, Any]) -> float | None:
+    return None if facts.get("lufs") is None else real(facts, "lufs", "The draft", low=-40, high=-8)
 
 
 def _shortened(sound: Sound, frames: int) -> Sound:
@@ -272,9 +272,9 @@ def _shortened(sound: Sound, frames: int) -> Sound:
 
 def _frame_rate(facts: Mapping[str, Any], asset: Asset | None, output: Output) -> Fraction:
     if output.fps:
-        return _rate(_number({"fps": output.fps}, "fps", "The output", low=1, high=60))
+        return _rate(real({"fps": output.fps}, "fps", "The output", low=1, high=60))
     if facts.get("fps") is not None:
-        return _rate(_number(facts, "fps", "The draft", low=1, high=60))
+        return _rate(real(facts, "fps", "The draft", low=1, high=60))
     measured = asset.fps if asset is not None and asset.kind == "video" else 0.0
     if not 1 <= measured <= 240:  # a recording without a steady rate claims 1000 and the like
         return Fraction(30)
@@ -292,7 +292,7 @@ def _rate(value: float) -> Fraction:
 def _canvas(facts: Mapping[str, Any], asset: Asset | None, output: Output) -> tuple[int, int]:
     """Give the size in pixels: the draft's shape, brought to the wished shorter side, never above 1080 by 1920."""
     if facts.get("width") is not None or facts.get("height") is not None:
-        width, height = (_number(facts, key, "The draft", low=64, high=8192) for key in ("width", "height"))
+        width, height = (real(facts, key, "The draft", low=64, high=8192) for key in ("width", "height"))
     elif asset is not None and asset.width >= 64 and asset.height >= 64:
         width, height = float(asset.width), float(asset.height)
     else:
@@ -303,7 +303,7 @@ def _canvas(facts: Mapping[str, Any], asset: Asset | None, output: Output) -> tu
     if output.resolution:
         wish = re.fullmatch(r"(\d{2,5})p?", str(output.resolution).strip(), re.IGNORECASE)
         if wish is None or not int(wish[1]) >= 64:
-            raise DraftError(f"The resolution {_shown(output.resolution)} is not like 720p or 1080p.")
+            raise DraftError(f"The resolution {as_shown(output.resolution)} is not like 720p or 1080p.")
         if int(wish[1]) > _SHORT_SIDE:
             raise DraftError(f"The resolution {wish[1]}p is not possible: this backend exports up to 1080p.")
         short = float(wish[1])
@@ -324,36 +324,27 @@ def _meant(width: float, height: float) -> tuple[float, float]:
     return width, height
 
 
-def _colour(values: Mapping[str, Any], key: str, where: str, default: str) -> str:
-    value = values.get(key)
-    if value is None or value == "":
-        return default
-    if not isinstance(value, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?", value):
-        raise DraftError(f'{where}: "{key}" must be a colour like #RRGGBB, not {_shown(value)}.')
-    return value[1:].upper().ljust(8, "F")
-
-
 def _style(segment: Mapping[str, Any], standard: TextStyle, where: str) -> TextStyle:
     values = segment.get("ts", {})
     if not isinstance(values, dict):
         raise DraftError(f'{where}: "ts" must be an object.')
     align = values.get("al", standard.align)
     if align not in ("left", "center", "right"):
-        raise DraftError(f'{where}: "al" must be left, center or right, not {_shown(align)}.')
+        raise DraftError(f'{where}: "al" must be left, center or right, not {as_shown(align)}.')
     shadow = values.get("sh", standard.shadow)
     return TextStyle(
-        family=re.sub(r"[^\w -]", "", _text_of(values, "ff"))[:60].strip(),
-        size=_number(values, "fs", where, low=4, high=500, default=standard.size),
-        colour=_colour(values, "c", where, standard.colour),
+        family=re.sub(r"[^\w -]", "", text_of(values, "ff"))[:60].strip(),
+        size=real(values, "fs", where, low=4, high=500, default=standard.size),
+        colour=colour_of(values, "c", where, standard.colour),
         bold=values.get("b", standard.bold) is not False,
         italic=values.get("i", standard.italic) is True,
         align=align,
-        x=_number(values, "px", where, low=0, high=1, default=standard.x),
-        y=_number(values, "py", where, low=0, high=1, default=standard.y),
-        stroke_colour=_colour(values, "sk", where, standard.stroke_colour),
-        stroke=_number(values, "sw", where, low=0, high=50, default=standard.stroke),
+        x=real(values, "px", where, low=0, high=1, default=standard.x),
+        y=real(values, "py", where, low=0, high=1, default=standard.y),
+        stroke_colour=colour_of(values, "sk", where, standard.stroke_colour),
+        stroke=real(values, "sw", where, low=0, high=50, default=standard.stroke),
         shadow=(2.0 if shadow else 0.0)
         if isinstance(shadow, bool)
-        else _number(values, "sh", where, low=0, high=50, default=standard.shadow),
-        box=_colour(values, "bg", where, standard.box),
+        else real(values, "sh", where, low=0, high=50, default=standard.shadow),
+        box=colour_of(values, "bg", where, standard.box),
     )

@@ -8,11 +8,12 @@ from fractions import Fraction
 from nemo_watch.media import safe_input
 from nemo_watch.sandbox.facts import Asset
 from nemo_watch.sandbox.music import BED_S, bed_expression
-from nemo_watch.sandbox.timeline import Clip, Sound, Timeline
+from nemo_watch.sandbox.timeline import Clip, Overlay, Sound, Timeline
 
 RATE = 48000
 TEXT_FILE = "text.ass"
 FONTS_DIR = "fonts"
+_LIMITER = "alimiter=limit=0.95:level=0:latency=1"
 _PAD_S = 2
 """How long a picture may end before its file: the last frame stands. A longer lack is a damaged source and is found
 by the frame count of the result."""
@@ -39,6 +40,8 @@ class Graph:
         self._music = 0
         self._giving_way: list[str] = []
         self._steady: list[str] = []
+        self._blurs = self._laid = 0
+        self._places: list[str] = []
         self.chains: list[str] = []
 
     def _input(self, name: str, *options: str) -> int:
@@ -60,13 +63,28 @@ class Graph:
         return self._pairs - 1, samples
 
     def _fit(self, *, hdr: bool) -> str:
-        """Fill the picture, cropping what stands over; pixels that are not square are made so on the way."""
+        """Bring a source into the picture as the draft wants it; pixels that are not square are made so on the way."""
         width, height = self._line.width, self._line.height
-        scale = (
-            f"scale=w='2*ceil((max({width},{height}*dar)-0.01)/2)':h='2*ceil((max({height},{width}/dar)-0.01)/2)'"
-            f":out_range=tv,crop={width}:{height},setsar=1"
+        tone = f",{_TONEMAP}" if hdr else ",format=yuv420p"
+        if self._line.fit == "crop":
+            return f"{_covering(width, height)}{tone}"
+        whole = (
+            f"scale=w='max(2*floor((min({width},{height}*dar)+0.01)/2),2)'"
+            f":h='max(2*floor((min({height},{width}/dar)+0.01)/2),2)':out_range=tv,setsar=1{tone}"
         )
-        return f"{scale},{_TONEMAP}" if hdr else f"{scale},format=yuv420p"
+        if self._line.fit == "pad":
+            return f"{whole},pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:color=0x{self._line.background}"
+        # The copy behind it is blurred small, where it costs little, and stretched to the picture's size.
+        mark, small = f"b{self._blurs}", (max(2 * round(width / 32), 16), max(2 * round(height / 32), 16))
+        self._blurs += 1
+        return ";\n".join(
+            (
+                f"split=2[{mark}f][{mark}s]",
+                f"[{mark}f]{whole}[{mark}front]",
+                f"[{mark}s]{_covering(*small)}{tone},gblur=sigma=3,scale={width}:{height},setsar=1[{mark}back]",
+                f"[{mark}back][{mark}front]overlay=x=(W-w)/2:y=(H-h)/2,format=yuv420p",
+            )
+        )
 
     def _background(self, number: int, frames: int) -> None:
         line = self._line
@@ -238,16 +256,64 @@ class Graph:
         mixing = ""
         if heard:
             count = 1 + len(heard)
-            mixing = f"amix=inputs={count}:duration=first:normalize=0,alimiter=limit=0.95:level=0:latency=1,"
-        self.chains.append(f"{voice}{''.join(heard)}{mixing}{whole}[ao]")
+            mixing = f"amix=inputs={count}:duration=first:normalize=0,{_LIMITER},"
+        elif any(clip.volume > 1 for clip in self._line.clips):
+            mixing = f"{_LIMITER},"
+        self.chains.append(f"{voice}{''.join(heard)}{mixing}{self._levelled()}{whole}{self._sound_fades()}[ao]")
+
+    def _levelled(self) -> str:
+        """Bring the mix to the loudness that is wanted; the filter gives 192 kHz back."""
+        if self._line.lufs is None:
+            return ""
+        return f"loudnorm=I={self._line.lufs:.1f}:TP=-1.5:LRA=11,aresample={RATE},"
+
+    def _sound_fades(self) -> str:
+        line, text = self._line, ""
+        if line.fade_in:
+            text += f",afade=t=in:d={self._seconds(line.fade_in)}"
+        if line.fade_out:
+            text += f",afade=t=out:st={self._seconds(line.frames - line.fade_out)}:d={self._seconds(line.fade_out)}"
+        return text
 
     def text_and_end(self) -> None:
         line = self._line
+        base = f"[vc]fps={self._fps}:start_time=0,trim=end_frame={line.frames}"
+        for number in range(self._laid):
+            self.chains.append(f"{base}[p{number}]")
+            base = f"[p{number}][l{number}]{self._places[number]}"
         text = f",subtitles=f={TEXT_FILE}:fontsdir={FONTS_DIR},format=yuv420p" if line.texts else ""
-        self.chains.append(f"[vc]fps={self._fps}:start_time=0,trim=end_frame={line.frames}{text}[vo]")
+        if line.fade_in:
+            text += f",fade=t=in:s=0:n={line.fade_in}"
+        if line.fade_out:
+            text += f",fade=t=out:s={line.frames - line.fade_out}:n={line.fade_out}"
+        self.chains.append(f"{base}{text}[vo]")
+
+    def overlay(self, overlay: Overlay, name: str) -> None:
+        """Lay an image over the picture; `text_and_end` puts it under the texts."""
+        line = self._line
+        index = self._input(name)
+        width, height = (max(round(side * overlay.scale), 2) for side in (line.width, line.height))
+        fade = f",colorchannelmixer=aa={overlay.opacity:.4f}" if overlay.opacity < 1 else ""
+        self.chains.append(
+            f"[{index}:v:0]trim=end_frame=1,setpts=PTS-STARTPTS,"
+            f"scale=w='max(min({width},{height}*dar),2)':h='max(min({height},{width}/dar),2)',setsar=1,"
+            f"format=rgba{fade}[l{self._laid}]"
+        )
+        x, y = (f"{round(at * side)}" for at, side in ((overlay.x, line.width), (overlay.y, line.height)))
+        last = overlay.start + overlay.frames - 1
+        when = f":enable='between(n,{overlay.start},{last})'" if overlay.frames < line.frames else ""
+        self._places.append(f"overlay=x={x}-w/2:y={y}-h/2:eof_action=repeat{when},format=yuv420p")
+        self._laid += 1
 
     def end(self) -> None:
         self.chains += ["[vc]null[vo]", "[ac]anull[ao]"]
+
+
+def _covering(width: int, height: int) -> str:
+    return (
+        f"scale=w='2*ceil((max({width},{height}*dar)-0.01)/2)':h='2*ceil((max({height},{width}/dar)-0.01)/2)'"
+        f":out_range=tv,crop={width}:{height},setsar=1"
+    )
 
 
 def _together(labels: Sequence[str]) -> str:

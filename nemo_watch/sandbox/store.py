@@ -241,6 +241,13 @@ class Store(Reads):
         with transaction(self._db) as db:
             db.execute("UPDATE turns SET runs = runs + 1 WHERE turn_id = ?", (turn_id,))
 
+    def changes(self, session_id: str) -> list[tuple[str, Json, Json]]:
+        """List the messages that changed a session's draft, in order: each with the draft before and after it."""
+        sql = """SELECT message, draft_before, draft_after FROM turns
+                 WHERE session_id = ? AND state = 'done' AND draft_after <> draft_before ORDER BY turn_id"""
+        rows = self._rows(sql, session_id)
+        return [(row["message"], json.loads(row["draft_before"]), json.loads(row["draft_after"])) for row in rows]
+
     def stage_draft(self, turn: TurnRow, draft: Json) -> None:
         """Let a session show a draft while its turn still runs; the turn's end replaces it. Repeat: safe."""
         with transaction(self._db) as db:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+Fit = Literal["crop", "pad", "blur"]
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -30,6 +32,7 @@ class Clip:
     first: int = 0
     speed: float = 1.0
     volume: float = 1.0
+    """Linear: 0 is silent, 1 as recorded, up to 4."""
     fade_in: int = 0
     fade_out: int = 0
 
@@ -93,6 +96,22 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """An uploaded image over the picture. `x` and `y` place its centre, as fractions; `start` and `frames` are frames.
+
+    `scale` 1 is as large as the picture can hold it whole.
+    """
+
+    src: str
+    start: int
+    frames: int
+    x: float = 0.5
+    y: float = 0.5
+    scale: float = 1.0
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """A draft that can be rendered: everything in it is known, in range and on the frame grid."""
 
@@ -104,6 +123,12 @@ class Timeline:
     clips: tuple[Clip, ...]
     sounds: tuple[Sound, ...]
     texts: tuple[Text, ...]
+    overlays: tuple[Overlay, ...] = ()
+    fit: Fit = "crop"
+    fade_in: int = 0
+    fade_out: int = 0
+    lufs: float | None = None
+    """How loud the whole sound is to be; None leaves it."""
 
 
 CAPTION_STYLE = TextStyle(size=44.0, y=0.93, stroke=3.0)

@@ -12,7 +12,7 @@ from typing import Literal
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.assets import Assets
 from nemo_watch.sandbox.faults import Fault
-from nemo_watch.sandbox.intent import Music, Op, understand
+from nemo_watch.sandbox.intent import Music, Op, Undo, understand
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.plan import Edit, edit
 from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
@@ -166,7 +166,8 @@ class Turns:
         understood = await asyncio.to_thread(understand, turn.message)
         plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
         feed.tell(Thought(f"The message asks for: {plan}."))
-        made = await self._made(turn.draft_before, session, understood.ops, understood.unsupported)
+        earlier = await self._earlier(turn) if any(isinstance(op, Undo) for op in understood.ops) else ()
+        made = await self._made(turn.draft_before, session, understood.ops, understood.unsupported, earlier)
         call_id = f"call-{secrets.token_hex(4)}"
         changed = made.draft != turn.draft_before
         if changed:
@@ -196,13 +197,32 @@ class Turns:
         feed.tell(_done(call_id + "b", TOOL, whole, turn))
         feed.tell(Said(whole.text, last=True))
 
-    async def _made(self, draft: Json, session: SessionRow, ops: Sequence[Op], unsupported: Sequence[str]) -> Edit:
+    async def _earlier(self, turn: TurnRow) -> list[Json]:
+        """List the drafts that an undo can go back to, the oldest first: an undo takes the last one off, no more."""
+        drafts: list[Json] = []
+        for message, before, _ in await self._db(self._db.store.changes, turn.session_id):
+            understood = await asyncio.to_thread(understand, message)
+            wish = next((op for op in understood.ops if isinstance(op, Undo)), None)
+            if wish is None or wish.all:
+                drafts.append(before)
+            elif drafts:
+                drafts.pop()
+        return drafts
+
+    async def _made(
+        self,
+        draft: Json,
+        session: SessionRow,
+        ops: Sequence[Op],
+        unsupported: Sequence[str],
+        earlier: Sequence[Json] = (),
+    ) -> Edit:
         uploads = await self._db(self._db.store.uploads, session.session_id)
         assets = await self._assets.measured(uploads) if ops else self._assets.listed(uploads)
-        made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+        made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
         if made.unheard:  # only now is it known whose words are needed: listening takes a while
             assets = await self._assets.heard(uploads, made.unheard, session.language)
-            made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language)
+            made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
         return made
 
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from nemo_watch.errors import MediaError
 from nemo_watch.media import find_ffmpeg, probe, verify_video
 from nemo_watch.sandbox.analyze import analyze
-from nemo_watch.sandbox.draft import LONGEST_MS
 from nemo_watch.sandbox.facts import Asset
+from nemo_watch.sandbox.fields import LONGEST_MS
 from nemo_watch.sandbox.render import DraftError, Output, RenderError, Source, render
 from nemo_watch.sandbox.server import SandboxServer
 from tests.mangling import DRAFT, mangled, mangled_bytes

@@ -306,6 +306,15 @@ VIDEO = [segment(0, 1000)]
         (draft((0, VIDEO), width=8000, height=100), "eight times"),
         (draft((0, VIDEO), fps=500), '"fps" must be'),
         (draft((0, VIDEO), bg="blue"), "colour"),
+        (draft((0, VIDEO), fit="stretch"), "crop, pad or blur"),
+        (draft((0, VIDEO), lufs=3), '"lufs" must be'),
+        ({**draft((0, VIDEO)), "fi": -1}, '"fi" must be'),
+        (draft((0, VIDEO), (0, [segment(0, 1000, MUTE)])), "only with images above the first"),
+        (draft((0, VIDEO), (0, [segment(0, 1000, "u/nobody.png")])), "not an upload"),
+        (draft((0, VIDEO), (0, [segment(0, 1000, STILL, tf={"x": 7})])), '"x" must be'),
+        (draft((0, VIDEO), (0, [segment(0, 1000, STILL, tf=[1])])), '"tf" must be an object'),
+        (draft((0, VIDEO), *[(0, [segment(0, 1000, STILL)])] * 5), "more than 4 images"),
+        (draft((0, [segment(0, 1000, fx=[{"ty": "volume", "p": {"gain": 99}}])])), '"gain" must be'),
         (draft((0, [segment(n, 1) for n in range(2001)])), "more than 2000"),
     ],
 )
@@ -367,12 +376,17 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
         if source != STILL and ASSETS[source].duration_ms < length * speed:
             continue
         extra = {"fi": draw(st.sampled_from([0, 300])), "v": draw(st.sampled_from([0, 0.5, 1])), "sp": speed}
+        extra["fx"] = draw(st.sampled_from([[], [{"ty": "volume", "p": {"gain": 2}}]]))
         pieces.append(segment(at, length, source, ss=draw(st.integers(0, last)), **extra))
         at += length
     beds = [segment(0, max(at, 1), draw(st.sampled_from(["gen:calm", SONG])), v=0.3)] if at < 30_000 else []
     texts = [segment(0, 500, "", tx=draw(st.text(max_size=20)))]
     fps = draw(st.sampled_from([24, 25, 29.97, 30, 60, 12.5]))
-    return {**draft((0, pieces), (1, beds), (7, texts), fps=fps), "d": at}
+    fit, lufs = draw(st.sampled_from(["crop", "pad", "blur"])), draw(st.sampled_from([None, -14]))
+    place = {"x": draw(st.floats(-0.5, 0.5)), "sc": draw(st.floats(0.05, 1)), "op": draw(st.sampled_from([1, 0.5]))}
+    over = [segment(0, draw(st.integers(1, 5000)), STILL, tf=place)] if draw(st.booleans()) else []
+    fades = {"fi": draw(st.integers(0, 4000)), "fo": draw(st.integers(0, 4000))}
+    return {**draft((0, pieces), (0, over), (1, beds), (7, texts), fps=fps, fit=fit, lufs=lufs), "d": at, **fades}
 
 
 @settings(max_examples=120)
@@ -402,7 +416,7 @@ def test_any_draft_compiles_and_every_label_is_made_once_and_used_once(what: dic
         opened = {label for label in used if ":" in label}
         assert {label.split(":")[0] for label in opened} <= {str(n) for n in range(stage.argv.count("-i"))}
         assert set(made) - {"vo", "ao"} == set(used) - opened
-        assert stage.argv.count("-i") <= max(MOST_INPUTS, len(program.stages)) + 1
+        assert stage.argv.count("-i") <= max(MOST_INPUTS, len(program.stages)) + 2
 
 
 JSONISH = st.recursive(

@@ -1,4 +1,4 @@
-"""Ten drafts and the exact programs they become, kept in tests/data/programs.
+"""Twelve drafts and the exact programs they become, kept in tests/data/programs.
 
 After a change that is meant: `python -m tests.unit.test_compile_golden`, and read what is different.
 """
@@ -53,6 +53,34 @@ DRAFTS: dict[str, tuple[dict[str, Any], Output]] = {
         ),
         Output(),
     ),
+    "blur_and_logo": (
+        draft(
+            (0, [segment(0, 2000), segment(2000, 1000, HDR)]),
+            (0, [segment(0, 3000, STILL, tf={"x": 0.4, "y": -0.42, "sc": 0.1667})]),
+            (0, [segment(1000, 500, STILL, tf={"op": 0.5})]),
+            (7, [text(0, 1000, "Over the logo")]),
+            width=1080,
+            height=1920,
+            fit="blur",
+        ),
+        Output(),
+    ),
+    "bars_fades_and_loudness": (
+        {
+            **draft(
+                (0, [segment(0, 3000, fx=[{"ty": "volume", "p": {"gain": 1.5}}], sp=2)]),
+                (1, [segment(0, 3000, "gen:calm", v=0.2)]),
+                width=1080,
+                height=1080,
+                fit="pad",
+                bg="#000000",
+                lufs=-14,
+            ),
+            "fi": 1000,
+            "fo": 500,
+        },
+        Output(),
+    ),
     "captions": (
         {
             "m": {"width": 1920, "height": 1080, "fps": 29.97},
@@ -87,9 +115,9 @@ def test_the_program_of_a_draft(name: str) -> None:
     assert written(compile_draft(what, ASSETS, output)) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_there_are_ten_and_no_others() -> None:
+def test_there_are_twelve_and_no_others() -> None:
     assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(DRAFTS)
-    assert len(DRAFTS) == 10
+    assert len(DRAFTS) == 12
 
 
 if __name__ == "__main__":

@@ -14,13 +14,19 @@ from nemo_watch.sandbox.intent import (
     ORDER,
     Aspect,
     CutPauses,
+    Fade,
     Highlight,
+    Logo,
     Music,
     Op,
     Place,
+    Remove,
+    Speed,
     Title,
     Trim,
     Understood,
+    Undo,
+    Volume,
     limit_of,
     understand,
 )
@@ -40,7 +46,19 @@ def short(op: Op) -> str:
         case Highlight():
             return f"highlight:{op.target_ms}" if op.named else "highlight"
         case Aspect():
-            return f"{op.w}:{op.h}"
+            return (f"{op.w}:{op.h}" if op.w else "shape") + ("" if op.fit == "crop" else f" {op.fit}")
+        case Speed():
+            return f"x{op.factor:g}"
+        case Volume():
+            return f"{op.of}{'*' if op.relative else '='}{op.gain:g}"
+        case Fade():
+            return f"fade:{'' if op.in_ms is None else op.in_ms}-{'' if op.out_ms is None else op.out_ms}"
+        case Logo():
+            return f"logo:{op.filename} {op.corner}"
+        case Remove():
+            return f"no {op.thing}" + (f":{op.text}" if op.text else "")
+        case Undo():
+            return "undo all" if op.all else "undo"
         case Music():
             return f"music:{op.mood}" + ("" if op.gain == 0.35 else f"@{op.gain:g}")
         case Title():
@@ -301,6 +319,109 @@ def test_figures_and_places(text: str, ops: list[str]) -> None:
     assert (shorts(text), understand(text).unsupported) == (ops, ())
 
 
+# ---------------------------------------------------------------- effects, and what is taken back
+
+EFFECTS = [
+    ("speed it up 2x", ["x2"]),
+    ("2x", ["x2"]),
+    ("make it twice as fast", ["x2"]),
+    ("play it at 1.5x speed", ["x1.5"]),
+    ("three times faster", ["x3"]),
+    ("speed up the video by 50%", ["x1.5"]),
+    ("at 150% speed", ["x1.5"]),
+    ("speed it up", ["x1.5"]),
+    ("slow motion", ["x0.5"]),
+    ("half speed", ["x0.5"]),
+    ("at half the speed", ["x0.5"]),
+    ("2x slower", ["x0.5"]),
+    ("slow it down to 75%", ["x0.75"]),
+    ("slow down by 20%", ["x0.8"]),
+    ("加速到1.5倍", ["x1.5"]),
+    ("两倍速播放", ["x2"]),
+    ("慢放", ["x0.5"]),
+    ("放慢一半", ["x0.5"]),
+    ("加速到两倍，配乐", ["x2", "music:warm"]),
+    ("back to normal speed", ["no speed"]),
+    ("恢复原速", ["no speed"]),
+    ("lower the music to 20%", ["music=0.2"]),
+    ("turn the music down", ["music*0.5"]),
+    ("lower the background music by half", ["music*0.5"]),
+    ("make the music quieter and the voice louder", ["music*0.5", "clip*1.5"]),
+    ("turn the volume up by 50%", ["clip*1.5"]),
+    ("set the volume to 50%", ["clip=0.5"]),
+    ("half volume", ["clip=0.5"]),
+    ("reduce the volume by 20%", ["clip*0.8"]),
+    ("boost the audio by 6 dB", ["clip*1.9953"]),
+    ("把音乐调小一点", ["music*0.5"]),
+    ("音乐音量调到20%", ["music=0.2"]),
+    ("音量提高50%", ["clip*1.5"]),
+    ("add music, lower the music to 20%", ["music:warm@0.2"]),
+    ("mute", ["clip=0"]),
+    ("mute the original audio and add music", ["music:warm", "clip=0"]),
+    ("remove the original sound", ["clip=0"]),
+    ("replace the original sound with upbeat music", ["music:upbeat", "clip=0"]),
+    ("把视频静音", ["clip=0"]),
+    ("静音", ["clip=0"]),
+    ("去掉原声，配上音乐", ["music:warm", "clip=0"]),
+    ("unmute it", ["clip=1"]),
+    ("取消静音", ["clip=1"]),
+    ("normalize the audio", ["loudness"]),
+    ("normalize the loudness to -14 LUFS", ["loudness"]),
+    ("响度标准化", ["loudness"]),
+    ("统一音量", ["loudness"]),
+    ("fade in and out", ["fade:1000-1000"]),
+    ("fade in 1 s and fade out 2 seconds", ["fade:1000-2000"]),
+    ("a 2 second fade in", ["fade:2000-"]),
+    ("fade out over the last 3 seconds", ["fade:-3000"]),
+    ("fade to black at the end", ["fade:-1000"]),
+    ("淡入淡出", ["fade:1000-1000"]),
+    ("开头淡入1秒，结尾淡出2秒", ["fade:1000-2000"]),
+    ("9:16 without cropping", ["9:16 pad"]),
+    ("make it vertical with black bars", ["9:16 pad"]),
+    ("square, letterboxed", ["1:1 pad"]),
+    ("vertical with a blurred background", ["9:16 blur"]),
+    ("竖屏，模糊背景", ["9:16 blur"]),
+    ("改成9:16，加黑边", ["9:16 pad"]),
+    ("add black bars", ["shape pad"]),
+    ("put logo.png in the top right corner", ["logo:logo.png top-right"]),
+    ('put "our brand.png" in the bottom left corner', ["logo:our brand.png bottom-left"]),
+    ("add my logo", ["logo: top-right"]),
+    ("logo.png top left, cut the pauses", ["cut", "logo:logo.png top-left"]),
+    ("把logo放在右上角", ["logo: top-right"]),
+    ("加上公司水印", ["logo: top-right"]),
+    ("左下角加水印", ["logo: bottom-left"]),
+    ("remove the title", ["no title"]),
+    ('remove the title "Hello"', ["no title:Hello"]),
+    ("remove background music", ["no music"]),
+    ("remove the music and captions", ["no music", "no captions"]),
+    ("remove the music, the captions and the title", ["no music", "no captions", "no title"]),
+    ("turn off the captions", ["no captions"]),
+    ("remove the logo and the fades", ["no logo", "no fade"]),
+    ("去掉标题", ["no title"]),
+    ("把字幕去掉", ["no captions"]),
+    ("不要音乐了", ["no music"]),
+    ('replace the title with "New"', ["no title", "title:New@0+3000"]),
+    ("把标题改成“新标题”", ["no title", "title:新标题@0+3000"]),
+    ("undo", ["undo"]),
+    ("undo the last change", ["undo"]),
+    ("undo that and add captions", ["undo", "captions"]),
+    ("撤销", ["undo"]),
+    ("撤销上一步", ["undo"]),
+    ("start over", ["undo all"]),
+    ("go back to the original", ["undo all"]),
+    ("从头开始", ["undo all"]),
+    ("use song.mp3 as music", ["place:song.mp3", "music:warm"]),
+    ("fade out, logo.png bottom left, muted, vertical, blurred background, 2x speed, normalize the audio, cut pauses",
+     ["cut", "x2", "9:16 blur", "clip=0", "loudness", "logo:logo.png bottom-left", "fade:-1000"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "ops"), EFFECTS)
+def test_effects_and_what_is_taken_back(text: str, ops: list[str]) -> None:
+    understood = understand(text)
+    assert ([short(op) for op in understood.ops], understood.unsupported) == (ops, ())
+
+
 # ---------------------------------------------------------------- what cannot be done is named
 
 UNKNOWN = [
@@ -315,14 +436,9 @@ UNKNOWN = [
     ("colour grade it, then export", [], ["colour grade it"]),
     ("make it black and white", [], ["make it black and white"]),
     ("cut the pauses with smooth transitions", ["cut"], ["with smooth transitions"]),
-    ("speed it up 2x", [], ["speed it up 2x"]),
     ("mute the first 10 seconds", [], ["mute the first 10 seconds"]),
-    ("fade in and out", [], ["fade in and out"]),
-    ("put our logo in the corner", [], ["put our logo in the corner"]),
     ("remove um and uh", [], ["remove um", "uh"]),
     ("add sound effects", [], ["add sound effects"]),
-    ("remove background music", [], ["remove background music"]),
-    ("remove the music and captions", [], ["remove the music", "captions"]),
     ("add music by Taylor Swift", [], ["add music by Taylor Swift"]),
     ("add jazz music", ["music:warm"], ["jazz"]),
     ("split it into 3 parts", [], ["split it into 3 parts"]),
@@ -363,12 +479,22 @@ UNKNOWN = [
     ("剪掉停顿，然后翻译成英文", ["cut"], ["翻译成英文"]),
     ("给人脸打码", [], ["给人脸打码"]),
     ("加个转场", [], ["加个转场"]),
-    ("把视频静音", [], ["把视频静音"]),
     ("降噪，加字幕", ["captions"], ["降噪"]),
-    ("加速到两倍，配乐", ["music:warm"], ["加速到两倍"]),
-    ("加上公司水印", [], ["加上公司水印"]),
     ("让小狗跳舞", [], ["让小狗跳舞"]),
     ("加一个“订阅”按钮", [], ["加一个“订阅”按钮"]),
+    ("speed up the first 10 seconds 2x", [], ["speed up the first 10 seconds 2x"]),
+    ("前10秒加速到2倍", [], ["前10秒加速到2倍"]),
+    ("fade out the music", [], ["fade out the music"]),
+    ("fade in the title", [], ["fade in the title"]),
+    ("normalize to -16 LUFS", [], ["normalize to -16 LUFS"]),
+    ("blur the background", [], ["blur the background"]),
+    ("blur the logo", [], ["blur the logo"]),
+    ("add an animated logo", [], ["add an animated logo"]),
+    ("put logo.png in the middle", [], ["put logo.png in the middle"]),
+    ("remove the sound effects", [], ["remove the sound effects"]),
+    ("make the title red", [], ["make the title red"]),
+    ("make it a time-lapse", [], ["make it a time-lapse"]),
+    ("2x speed and 3x speed", ["x2"], ["a second speed"]),
 ]
 
 
@@ -382,9 +508,12 @@ def test_an_unknown_wish_is_named(text: str, ops: list[str], unsupported: list[s
     [
         ("translate it to French", "translator"),
         ("blur the faces", "blurred"),
-        ("speed it up 2x", "speed"),
-        ("put our logo in the corner", "logos"),
-        ("把视频静音", "volume"),
+        ("speed up the first 10 seconds", "whole length only"),
+        ("mute the first 10 seconds", "whole length only"),
+        ("-16 LUFS", "-14 LUFS"),
+        ("put logo.png in the middle", "in a corner"),
+        ("fade out the music", "fade by themselves"),
+        ("make the title red", "one font, size and colour"),
         ("add a title", "in quotes"),
         ("make it shorter", "name a length"),
         ("make the dog fly", "not among the things"),
@@ -450,6 +579,25 @@ TRAPS = [
     ("export at 720p, 30 fps, as mov", []),
     ("", []),
     ("…!?", []),
+    ("add a title that says Mute", ["title:Mute@0+3000"]),
+    ('add a title "2x speed, fade out"', ["title:2x speed, fade out@0+3000"]),
+    ("title: Undo", ["title:Undo@0+3000"]),
+    ("标题“静音”", ["title:静音@0+3000"]),
+    ("add the title Speed Dating", ["title:Speed Dating@0+3000"]),
+    ("This is a speed dating show. Cut the pauses.", ["cut"]),
+    ("剪掉静音", ["cut"]),
+    ("剪掉静音部分", ["cut"]),
+    ("don't mute it", []),
+    ("no logo please", []),
+    ("add captions but don't undo anything", ["captions"]),
+    ("don't speed it up, add music", ["music:warm"]),
+    ("The recording has no sound", []),
+    ("9:16, no black bars", ["9:16"]),
+    ("don't crop anything, just add music", ["music:warm"]),
+    ("add music, make it faster", ["music:upbeat"]),
+    ("add music at 20% volume", ["music:warm@0.2"]),
+    ("convert the 1920x1080 video to mp4", []),
+    ("put it in logo-talk.mp4's place", ["place:logo-talk.mp4"]),
 ]
 
 
@@ -463,6 +611,7 @@ def test_traps(text: str, ops: list[str]) -> None:
 PIECES = (
     "cut the pauses add music and then captions title 'Hi' first 10 seconds 9:16 0:10-0:20 don't no highlight , ."
     ' without ; trim 剪掉 停顿 音乐 不要 字幕 标题 “好” 前 10秒 竖屏 ， 。 translate blur "x" x.mp4 a of to'
+    " 2x speed mute volume 50% fade in out logo.png corner logo undo remove bars normalize 静音 加速 撤销 淡入 右上角"
 )
 WORDS = st.sampled_from(re.findall(r"\S+", PIECES))
 
@@ -508,6 +657,11 @@ CLAUSES = [
     "extract the metadata",
     "translate it to French",
     "剪掉前3秒",
+    "2x speed",
+    "mute the video",
+    "fade out 2 seconds",
+    "put logo.png in the top left corner",
+    "normalize the audio",
 ]
 
 
@@ -531,6 +685,12 @@ HOSTILE = [
     "and ",
     "the first the first ",
     "remove a b c d e ",
+    "speed it ",
+    "mute the original ",
+    "turn the music ",
+    "fade in the ",
+    "logo in ",
+    "undo the last ",
     "title: ",
     "-",
     "x.mp4",

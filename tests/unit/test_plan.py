@@ -16,13 +16,20 @@ from nemo_watch.sandbox.intent import (
     Aspect,
     Captions,
     CutPauses,
+    Fade,
     Highlight,
+    Logo,
+    Loudness,
     Music,
     Op,
     Place,
+    Remove,
+    Speed,
     Summary,
     Title,
     Trim,
+    Undo,
+    Volume,
     understand,
 )
 from nemo_watch.sandbox.plan import Edit, edit
@@ -69,7 +76,7 @@ def check(draft: dict[str, Any], assets: tuple[Asset, ...]) -> None:
     ids = [t["id"] for t in draft["t"]] + [s["id"] for t in draft["t"] for s in t["sg"]]
     assert len(ids) == len(set(ids))
     assert all(ids)
-    main = track(draft, 0)
+    main = track(draft, 0, "main")
     assert draft["d"] == sum(s["d"] for s in main) == max(s["s"] + s["d"] for s in main)
     for t in draft["t"]:
         assert t["sg"]
@@ -80,10 +87,10 @@ def check(draft: dict[str, Any], assets: tuple[Asset, ...]) -> None:
             assert s["s"] >= at
             assert s["d"] > 0
             at = s["s"] + s["d"]
-            if "src" in s and s["src"] in known and known[s["src"]].duration_ms:
+            if "src" in s and t["m"]["name"] != "logo" and s["src"] in known and known[s["src"]].duration_ms:
                 assert s["ss"] >= 0
                 assert s["ss"] + s["sd"] <= known[s["src"]].duration_ms
-                assert s["sd"] == s["d"]
+                assert abs(s["sd"] - s["d"] * s["sp"]) <= (0.5 if s["sp"] == 1 else 10)
     width, height = draft["m"]["width"], draft["m"]["height"]
     assert width % 2 == height % 2 == 0
     assert min(width, height) <= 1080
@@ -458,6 +465,13 @@ OPS = st.one_of(
         st.booleans(),
     ),
     st.sampled_from([Captions(), Summary(), Place(), Place(("v0.mp4",)), Place(("nothing.mp4",))]),
+    st.sampled_from([Speed(2.0), Speed(0.3), Speed(1.5), Speed(10.0), Loudness(), Aspect(9, 16, "blur")]),
+    st.sampled_from(
+        [Aspect(0, 0, "pad"), Aspect(1, 1, "pad"), Fade(1000, 500), Fade(None, 9000), Logo(), Logo("v1.x")]
+    ),
+    st.builds(Volume, st.sampled_from([0.0, 0.5, 3.0]), st.sampled_from(["clip", "music"]), st.booleans()),
+    st.builds(Remove, st.sampled_from(["title", "music", "captions", "logo", "fade", "speed", "loudness", "bars"])),
+    st.sampled_from([Undo(), Undo(all=True)]),
 )
 
 
@@ -496,11 +510,13 @@ def an_asset(draw: st.DrawFn, number: int) -> Asset:
 def test_whatever_is_asked_the_draft_can_be_rendered(data: st.DataObject) -> None:
     assets = tuple(data.draw(an_asset(number)) for number in range(data.draw(st.integers(1, 4))))
     draft: dict[str, Any] = {}
+    earlier: list[dict[str, Any]] = []
     for _ in range(data.draw(st.integers(1, 3))):
         ops = data.draw(st.lists(OPS, min_size=1, max_size=5))
         before = copy.deepcopy(draft)
-        made = edit(draft, ops, (), assets, data.draw(st.sampled_from(["en", "zh"])))
+        made = edit(draft, ops, (), assets, data.draw(st.sampled_from(["en", "zh"])), earlier)
         assert draft == before
+        earlier.append(before)
         draft = made.draft
         if draft:
             check(draft, assets)
@@ -515,21 +531,30 @@ CLAUSES = [
     "trim the intro",
     "remove the last 2 seconds",
     "make a 5 second highlight",
+    "2x speed",
+    "half volume",
+    "fade out 1 second",
+    "put logo.png in the top right corner",
+    "normalize the audio",
 ]
 
 
 @settings(max_examples=25)
 @given(st.permutations(CLAUSES))
 def test_the_order_in_the_sentence_does_not_change_the_draft(clauses: list[str]) -> None:
-    assets = (video(), other("talk.srt", "subtitle", cues=CUES))
+    assets = (video(), other("talk.srt", "subtitle", cues=CUES), other("logo.png", "image"))
     assert told(", ".join(clauses), *assets).draft == told(", ".join(CLAUSES), *assets).draft
 
 
+ALL: list[Op] = [
+    *(Trim("intro"), CutPauses(), Highlight(5000), Speed(1.5), Aspect(9, 16, "blur"), Music(), Volume(0.5), Loudness()),
+    *(Logo(), Title("A"), Captions(), Fade(500, 500)),
+]
+
+
 @settings(max_examples=25)
-@given(st.permutations([Trim("intro"), CutPauses(), Highlight(5000), Aspect(9, 16), Music(), Title("A"), Captions()]))
+@given(st.permutations(ALL))
 def test_operations_are_applied_in_one_order_however_they_come(ops: list[Op]) -> None:
-    assets = (video(), other("talk.srt", "subtitle", cues=CUES))
-    straight = do(
-        Trim("intro"), CutPauses(), Highlight(5000), Aspect(9, 16), Music(), Title("A"), Captions(), assets=assets
-    )
+    assets = (video(), other("talk.srt", "subtitle", cues=CUES), other("logo.png", "image"))
+    straight = do(*ALL, assets=assets)
     assert do(*ops, assets=assets) == straight

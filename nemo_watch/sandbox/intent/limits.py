@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nemo_watch.sandbox.intent.words import ADD, CAPTION, CAPTION_ZH, DET, GAP, MUSIC, MUSIC_ZH, TITLE_ZH
+from nemo_watch.sandbox.intent.words import ADD, DET, GAP
 
 _LANGUAGE = (
     r"(?:spanish|french|german|italian|portuguese|japanese|korean|russian|arabic|hindi|turkish|dutch|polish|swedish"
@@ -111,14 +111,15 @@ LIMITS: tuple[Limit, ...] = (
         "这里只有硬切，没有转场",
     ),
     _limit(
-        rf"\bspeed(?:ing|s)?(?:{GAP}up|\W+up)?\b|\bslow(?:ing)?\W+(?:it |this |the \w+ |everything "
+        rf"\bspeed(?:ing|s)?\b(?! (?:dat\w+|skat\w+|boats?|dial|runs?|read\w+|networking|bumps?|traps?|limits?))"
+        rf"(?:{GAP}up|\W+up)?\b|\bslow(?:ing)?\W+(?:it |this |the \w+ |everything "
         r"|them )?(?:down)\b|\bslow[- ]?mo(?:tion)?\b"
         r"|\bfast[- ]?forward\w*|\btime[- ]?lapse\b|\bhyper[- ]?lapse\b"
         r"|\b\d+(?:\.\d+)?\s?x\b(?: (?:speed|faster|slower))?|\b(?:double|half|twice)(?: the)? speed\b"
         r"|\b(?:faster|slower)\b(?!\W+(?:music|track|song|tune|bgm))|快进|慢动作|加速|减速|加快|放慢"
         r"|[\d.一二两三半]+倍速?|倍速|慢放|变速",
-        "the speed is not changed here yet",
-        "这里还不能改变速度",
+        'the speed is changed over the whole length only here, by a figure: "2x", "half speed"',
+        "这里只能整体改变速度，请写明倍数，例如 2 倍速",
     ),
     _limit(
         rf"\bmut(?:e|ed|ing)\b(?:{GAP}(?:audio|sound|voice|video|original))?|\b(?:turn|crank"
@@ -128,20 +129,20 @@ LIMITS: tuple[Limit, ...] = (
         r"|\bloudness\b|-?\d+ ?lufs\b|\b(?:remove|delete|strip|drop|replace)(?: \w+){0,3}? (?:audio"
         r"|sound|voice|vocals)\b"
         r"|音量|响度|消音|(?:去掉|去除|关闭|关掉|删除)(?:[^没无\n]{0,3}(?:原声|声音|人声|音频))|静音处理|调大声|调小声",
-        "the volume of the clip is not changed here yet",
-        "这里还不能调整原片音量",
+        "how loud it is can be changed over the whole length only here: a volume in per cent, mute, or -14 LUFS",
+        "这里只能整体调整音量：写明百分比、静音，或标准化到 -14 LUFS",
     ),
     _limit(
         r"\bfade[sd]? in a\u2060nd (?:fade )?out\b|\bfad(?:e|es|ed|ing)\b(?: (?:it |the \w+ )?(?:in"
         r"|out|to black|from black|to white))?|淡入淡出|淡入|淡出|渐显|渐隐|渐变",
-        "fades are not made here yet",
-        "这里还不能做淡入淡出",
+        "fades are for the beginning and the end of the whole here; music and titles fade by themselves",
+        "这里只做整体的开头淡入和结尾淡出；音乐和标题会自动淡入淡出",
     ),
     _limit(
         r"\b(?:letter ?box\w*|pillar ?box\w*|black bars?|pad(?:ded|ding)?|blurr?ed (?:background|sides"
         r"|edges|bars)|borders?|rounded corners)\b|黑边|模糊背景|边框|留白",
-        "the picture is cropped here, not padded",
-        "这里只裁切画面，不加边框",
+        "a picture of another shape is cropped, or gets black bars or a blurred background here",
+        "改变比例时，这里可以裁切、加黑边或模糊背景",
     ),
     _limit(
         rf"(?:{ADD}{GAP})?\b(?:(?:company |brand |our )?logos?|water ?marks?|stickers?|emojis?"
@@ -150,8 +151,8 @@ LIMITS: tuple[Limit, ...] = (
         rf"|\b{DET}(?:logos?|water ?marks?|stickers?|emojis?)\b|[\ue000-\ue3ff]\s*(?:button|sticker"
         r"|logo|按钮)|按钮|水印|贴纸|台标|商标|标志|徽标|表情"
         r"|画中画|二维码|箭头|进度条",
-        "logos and pictures are not laid over the video here yet",
-        "这里还不能叠加标志或图片",
+        "only an uploaded image can be laid over the video here, in a corner, for the whole length",
+        "这里只能把上传的图片放在一个角上，全程显示",
     ),
     _limit(
         r"\b(?:rotat\w+|flip\w*|mirror\w*|zoom\w*(?! (?:call|meeting|session|interview))|ken burns"
@@ -161,8 +162,8 @@ LIMITS: tuple[Limit, ...] = (
         rf"|center){GAP}(?:face|faces|speaker|speakers|subject|person|ball|object)\b"
         r"|\b(?:face|motion|object)[- ]tracking\b|\bsplit[- ]?screen\b|旋转|翻转|镜像|缩放|放大|缩小"
         r"|拉近|防抖|增稳|稳定|跟踪|追踪|超分|分屏|锐化|补帧",
-        "the picture is only cropped around its centre here",
-        "这里只能居中裁切画面",
+        "the picture is not turned, moved or enlarged here",
+        "这里不能旋转、移动或放大画面",
     ),
     _limit(
         r"\b(?:green[- ]?screen|chroma(?:[- ]?key)?)\b|\b(?:replac|chang|remov|swap"
@@ -239,16 +240,9 @@ LIMITS: tuple[Limit, ...] = (
         "音乐只能是生成的铺底（温暖、轻快、平静或电影感）或随视频上传的音频",
     ),
     _limit(
-        rf"{_OUT}\b(?:\W+(?:the|my|all|any|existing|current|old|of|this|that)){{0,3}}\W+(?:{MUSIC}"
-        rf"|{CAPTION}|(?:titles?|text|headlines?)\b)(?!\W+(?:with|by|to)\b)"
-        rf"|(?:去掉|去除|删掉|删除|移除|拿掉)(?:现有|已有|所有|全部|的|这个|那个)*(?:{MUSIC_ZH}"
-        rf"|{CAPTION_ZH}|{TITLE_ZH})"
-        rf"|(?:{MUSIC_ZH}|{CAPTION_ZH}|{TITLE_ZH})(?:都|全部|全)?(?:去掉|去除|删掉|删除|移除|拿掉)",
-        "music and text are not taken out again here",
-        "这里不能再去掉音乐或文字",
-    ),
-    _limit(
-        r"\b(?:fonts?|typefaces?|bold|italics?|underlined?|helvetica|arial|comic sans|(?:bigger|larger"
+        r"\b(?:titles?|text|captions?|subtitles?|headlines?)\W+(?:(?:is|be|in|to be)\W+)?(?:bright |dark )?"
+        r"(?:red|blue|green|yellow|orange|purple|pink|black|white|gold(?:en)?|bigger|smaller|larger)\b"
+        r"|\b(?:fonts?|typefaces?|bold|italics?|underlined?|helvetica|arial|comic sans|(?:bigger|larger"
         r"|smaller|huge|big|large|small) (?:text|letters|font|captions|subtitles|titles?))\b"
         r"|\b(?:in|with) (?:bright )?(?:red|blue|green|yellow|orange|purple|pink|black|white"
         r"|gold(?:en)?|neon)(?: (?:text|letters|font|captions|colou?r))?\b"
@@ -278,7 +272,7 @@ VAGUE_LENGTH = _limit(
     "name a length, for example a 30-second highlight",
     "请写明时长，例如 30 秒精华",
 )
-MUTED = _limit("静音", "the volume of the clip is not changed here yet", "这里还不能调整原片音量")
+MUTED = _limit("静音", "sound is muted over the whole length only here", "这里只能整体静音")
 RESULT_NAME = _limit(
     r"^(?:(?:(?:save|export|name|call|rename|render)\b[^\"“'\n]*)?\b(?:as|to|into|named|called|it|this|that|result|file"
     r"|video|export|output)|(?:命名|保存|导出|導出|另存|存|取名|改名|叫)[为為成叫做])"

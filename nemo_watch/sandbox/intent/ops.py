@@ -7,6 +7,10 @@ from typing import Literal
 
 Mood = Literal["warm", "upbeat", "calm", "cinematic"]
 Position = Literal["center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"]
+Fit = Literal["crop", "pad", "blur"]
+Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+Heard = Literal["clip", "music"]
+Thing = Literal["title", "music", "captions", "logo", "fade", "speed", "loudness", "bars"]
 TrimPart = Literal["intro", "outro", "edges", "head_edge", "tail_edge", "head", "tail", "keep", "drop", "last"]
 
 DEFAULT_MOOD: Mood = "warm"
@@ -53,10 +57,69 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """Change the shape of the picture to `w`:`h` by cropping around the centre."""
+    """Change the shape of the picture to `w`:`h`; 0 is the shape that it has.
+
+    `fit` says how the clips come into it: cropped around the centre, whole with bars, or whole before a blurred copy.
+    """
 
     w: int
     h: int
+    fit: Fit = "crop"
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back the last message that changed something, or with `all` everything: the uploads as they came."""
+
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take something off the timeline that an earlier message put there; with `text` only the title that says so."""
+
+    thing: Thing
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Run the whole timeline `factor` times as fast as it does now, 0.25 to 4 in all."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Set how loud the clips' own sound or the music is: `gain` is linear, 0 is mute.
+
+    `relative`: `gain` times as loud as it is now.
+    """
+
+    gain: float
+    of: Heard = "clip"
+    relative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """Bring the whole sound to the loudness that players expect: -14 LUFS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """Lay an uploaded image over the picture, in a corner; without a name the only image there is."""
+
+    filename: str = ""
+    corner: Corner = "top-right"
+
+
+@dataclass(frozen=True, slots=True)
+class Fade:
+    """Fade picture and sound in from black and out to black; None leaves that end as it is."""
+
+    in_ms: int | None = None
+    out_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +155,13 @@ class Summary:
     """Tell the measured facts of the uploads."""
 
 
-Op = Place | Trim | CutPauses | Highlight | Aspect | Music | Title | Captions | Summary
+Op = (
+    Undo | Remove | Place | Trim | CutPauses | Highlight | Speed | Aspect | Music | Volume | Loudness | Logo | Title
+    | Captions | Fade | Summary
+)  # fmt: skip
 
-ORDER: tuple[type[Op], ...] = (Place, Trim, CutPauses, Highlight, Aspect, Music, Title, Captions, Summary)
+ORDER: tuple[type[Op], ...] = (
+    Undo, Remove, Place, Trim, CutPauses, Highlight, Speed, Aspect, Music, Volume, Loudness, Logo, Title, Captions,
+    Fade, Summary,
+)  # fmt: skip
 """The order in which operations are applied, whatever the order in the sentence."""

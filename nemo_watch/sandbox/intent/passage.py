@@ -145,6 +145,7 @@ _FIXED = (
     (re.compile(r"\b(silences?|pauses?) (at|from) the (start|beginning|head) and (?:at )?(?:the )?(end|tail)\b", re.I),
      r"\1 \2 the \3-\4"),
     (re.compile(r"\b(fade[sd]? in) and (?=(?:fade )?out\b)", re.I), rf"\1 {_JOINED_AND} "),
+    (re.compile(r"\b(?:replace|swap) (the|my|our) (titles?|text|headline) with\b", re.I), r"change \1 \2 to"),
     (re.compile(r"(开头|首|片头)和(结尾|尾|片尾)的?(静音|停顿|空白|沉默)"), r"首尾\3"),
     (re.compile(r"\bde-?silenc(?:e|ing)\b", re.I), "remove silences"),
     (re.compile(r"首尾的(静音|停顿|空白|沉默)"), r"首尾\1"),

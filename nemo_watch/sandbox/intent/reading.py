@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from nemo_watch.sandbox.intent import words as w
 from nemo_watch.sandbox.intent.ops import Op
-from nemo_watch.sandbox.intent.passage import Passage
+from nemo_watch.sandbox.intent.passage import D, Passage, R
 
 Doing = str
 """What a clause does to its objects: "add", "remove", "keep" or "" if it does not say."""
@@ -28,7 +28,6 @@ class Reading:
     rest: str = ""
     inherited: Doing = ""
     inherited_not: bool = False
-    taken_out: str = ""
     limited: bool = False
     forced: bool = False
     ops: list[Op] = field(default_factory=list)
@@ -61,6 +60,11 @@ class Reading:
     def without(self, at: int) -> bool:
         """Tell whether a "no" or a "without" stands closely before `at`, or "-free" right after."""
         return re.search(w.NOT_THING, self.low[max(0, at - 26) : at]) is not None
+
+    @property
+    def timed(self) -> bool:
+        """Tell whether what is left is about a part of the time."""
+        return re.search(f"{D}|{R}", self.rest) is not None
 
     @property
     def removes(self) -> bool:

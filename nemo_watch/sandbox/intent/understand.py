@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from nemo_watch.sandbox.intent import words as w
 from nemo_watch.sandbox.intent.cutting import cut_pauses, trim
+from nemo_watch.sandbox.intent.effects import LOGO
 from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, VAGUE_LENGTH
 from nemo_watch.sandbox.intent.making import changes_music, changes_title, loudness, mood_of, place_title
 from nemo_watch.sandbox.intent.ops import (
@@ -15,17 +16,25 @@ from nemo_watch.sandbox.intent.ops import (
     Aspect,
     Captions,
     CutPauses,
+    Fade,
+    Fit,
     Highlight,
+    Logo,
     Music,
     Op,
     Place,
+    Remove,
+    Speed,
     Summary,
+    Thing,
     Title,
     Trim,
+    Undo,
+    Volume,
 )
 from nemo_watch.sandbox.intent.passage import ALL_BUT, ALL_BUT_ZH, Clause, D, Passage, Q, R, read
 from nemo_watch.sandbox.intent.reading import Reading
-from nemo_watch.sandbox.intent.rules import RULES
+from nemo_watch.sandbox.intent.rules import RULES, effects
 
 _SOURCES = "(?:" + "|".join(w.SOURCE) + r")\b(?! (?:version|cut|edit))"
 _ABOUT = tuple(
@@ -57,6 +66,10 @@ _WILL = re.compile(
     r"(?:put|upload|post|share|show|send|publish|play|present|watch|check|e-?mail|use)\b"
 )
 """What the person means to do with the result is not asked for here."""
+_THINGS: tuple[tuple[Thing, str], ...] = (
+    ("captions", w.CAPTION), ("music", w.MUSIC), ("title", w.TITLE), ("logo", LOGO), ("fade", r"\bfades?\b"),
+)  # fmt: skip
+_SECOND = {"Speed": "a second speed", "Undo": "a second undo", "Logo": "a second logo"}
 MAX_UNSUPPORTED = 12
 _MAX_WISH_CHARS = 160
 
@@ -93,10 +106,11 @@ def understand(text: str) -> Understood:
         if _is_exception(reading, before):
             wishes.append(passage.as_written(clause.text))
             continue
-        if ops and isinstance(ops[-1], Title) and changes_title(reading):
+        effects(reading, after_music=any(isinstance(op, Music) for op in ops))
+        if not reading.ops and ops and isinstance(ops[-1], Title) and changes_title(reading):
             ops[-1] = place_title(reading, ops[-1])
             continue
-        if changes_music(reading) and any(isinstance(op, Music) for op in ops):
+        if not reading.ops and changes_music(reading) and any(isinstance(op, Music) for op in ops):
             shades.append(reading)
             continue
         if _points_back(reading) and not before.ops and (them := _removed_before(passage, before)):
@@ -106,8 +120,6 @@ def understand(text: str) -> Understood:
             before = reading
             continue
         found = _limits(passage, clause, reading)
-        if reading.taken_out:
-            found.append(reading.taken_out)
         for rule in RULES:
             rule(reading)
         if _WILL.search(reading.low):
@@ -175,13 +187,10 @@ def _reading(passage: Passage, clause: Clause, before: Reading) -> Reading:
     reading.inherited = "remove" if before.removes else "keep" if before.keeps else ""
     if not clause.after_comma:
         reading.inherited_not = before.inherited_not or re.search(w.NOT_VERB, before.low) is not None
-    if reading.inherited == "remove" and not clause.after_comma and not reading.inherited_not:
+    also = not clause.after_comma or re.match(r"\W*(?:the|all|my)\b", clause.low)
+    if reading.inherited == "remove" and also and any(isinstance(op, Remove) for op in before.ops):
         # "remove the music and captions": both go, neither is added
-        things = re.search(rf"{w.MUSIC}|{w.CAPTION}", clause.low)
-        taken_out = re.search(rf"{w.MUSIC}|{w.CAPTION}", before.low)
-        if things and taken_out:
-            reading.blank(things)
-            reading.taken_out = passage.as_written(clause.text)
+        reading.ops += [Remove(thing) for thing, noun in _THINGS if not reading.inherited_not and reading.take(noun)]
     return reading
 
 
@@ -325,8 +334,16 @@ def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterabl
             case Highlight() if isinstance(same, Highlight):
                 kept[kept.index(same)] = min(op, same, key=lambda h: (not h.named, h.target_ms))
             case Aspect() if isinstance(same, Aspect):
-                if op != same:
+                fit: Fit = "blur" if "blur" in (op.fit, same.fit) else "pad" if "pad" in (op.fit, same.fit) else "crop"
+                if op.w and same.w and (op.w, op.h) != (same.w, same.h):
                     wishes.append(f"{op.w}:{op.h}")
+                kept[kept.index(same)] = Aspect(same.w or op.w, same.h or op.h, fit)
+            case Fade() if isinstance(same, Fade):
+                ends = (op.in_ms if op.in_ms is not None else same.in_ms, op.out_ms)
+                kept[kept.index(same)] = Fade(ends[0], same.out_ms if ends[1] is None else ends[1])
+            case Speed() | Undo() | Logo() if same is not None:
+                if op != same:
+                    wishes.append(_SECOND[type(op).__name__])
             case Place() if isinstance(same, Place):
                 names = dict.fromkeys((*same.filenames, *op.filenames))
                 kept[kept.index(same)] = Place(tuple(names))
@@ -341,9 +358,21 @@ def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterabl
         changed = loudness(shade, replace(bed, mood=mood_of(shade.low) or bed.mood))
         kept[kept.index(bed)] = changed
         bed = changed
+    if isinstance(bed, Music):
+        _level_bed(kept, bed)
     wishes += [passage.as_written(name) for name in passage.result_names]
     if passage.rest.strip():
         wishes.append("…" + passage.as_written(passage.rest)[:60])
     ordered = sorted(kept, key=lambda op: ORDER.index(type(op)))
     named = [x if len(x) <= _MAX_WISH_CHARS else x[: _MAX_WISH_CHARS - 1] + "…" for x in dict.fromkeys(wishes) if x]
     return Understood(tuple(ordered), tuple(named[:MAX_UNSUPPORTED]))
+
+
+def _level_bed(kept: list[Op], bed: Music) -> None:
+    """Put what is said of the music's level into the music that the same message adds."""
+    for op in [op for op in kept if isinstance(op, Volume) and op.of == "music"]:
+        kept.remove(op)
+        gain = min(max(bed.gain * op.gain if op.relative else op.gain, 0.0), 1.0)
+        louder = replace(bed, gain=round(gain, 4))
+        kept[kept.index(bed)] = louder
+        bed = louder

@@ -9,6 +9,11 @@ from nemo_watch.sandbox.intent.passage import A, D, F, Q, R
 
 GAP = r"(?:\W+\w+){0,6}?\W+"
 """Up to six words between a verb and its object: "remove all of the long, awkward" pauses."""
+IT = (
+    r"(?:(?:it|this|that|everything|things|all|(?:the|this|my|our|whole|entire|full) )*"
+    r"(?:video|clip|footage|recording|movie|film|playback|picture|whole thing)?)"
+)
+"""The whole of it, or nothing."""
 DET = r"(?:(?:the|an?|my|our|its|your|this|that|these|those|some|any|all|every|each|more|of)\W+)*"
 
 # ---------------------------------------------------------------- doings

@@ -24,6 +24,7 @@ _STANDARD_FPS = 30.0
 _MUSIC_FADE_IN_MS, _MUSIC_FADE_OUT_MS = 500, 1500
 _MOST_LOOPS = 24
 _LEAST_TEXT_MS = 100
+LOGO_SHARE = 0.1667
 
 
 def even(value: float) -> int:
@@ -72,6 +73,13 @@ class Board:
         return self.assets.get(str(segment.get("src", "")))
 
     # ------------------------------------------------------------ placing
+
+    def usual(self) -> tuple[Asset, ...]:
+        """The uploads that a message works on if it names none: the videos, without any the images, else the sounds."""
+        for kind in ("video", "image", "audio"):
+            if found := tuple(asset for asset in self.all if asset.kind == kind and is_usable(asset)):
+                return found
+        return ()
 
     def start_over(self, assets: Sequence[Asset]) -> None:
         """Begin a new timeline with these uploads one after the other."""
@@ -161,6 +169,95 @@ class Board:
         self.draft["t"] = [*self.tracks(VIDEO), *self.tracks(AUDIO), *titles, *captions]
         self._lengths_changed()
 
+    def drop(self, kind: int, unwanted: Callable[[Json, Json], bool]) -> bool:
+        """Take segments off the tracks of a kind; tell whether there were any."""
+        found = False
+        for track in self.tracks(kind):
+            kept = [seg for seg in track["sg"] if not unwanted(track, seg)]
+            found = found or len(kept) < len(track["sg"])
+            track["sg"] = kept
+        if found:
+            self._lengths_changed()
+        return found
+
+    # ------------------------------------------------------------ logos
+
+    def logos(self) -> list[Json]:
+        """The images over the picture: they lie on the video tracks above the first."""
+        return [seg for track in self.tracks(VIDEO)[1:] for seg in track.get("sg", [])]
+
+    def logo(self, asset: Asset, corner: str) -> None:
+        """Lay an image into a corner for the whole length, in place of one that is there."""
+        place = {"x": 0.0, "y": 0.0, "sc": 1.0, "ro": 0, "op": 1.0}
+        segment = {"id": "", "s": 0, "d": 1, "src": asset.url, "tf": place}
+        segment["m"] = {"name": asset.filename, "corner": corner}
+        track = {"id": "", "tt": VIDEO, "d": 0, "m": {"name": "logo"}, "sg": [segment]}
+        others = [t for t in self.draft["t"] if t.get("tt") != VIDEO]
+        self.draft["t"] = [self.tracks(VIDEO)[0], track, *others]
+        self._lengths_changed()
+        self.set_logos()
+
+    def drop_logos(self) -> bool:
+        """Take all images over the picture away; tell whether there were any."""
+        above = self.tracks(VIDEO)[1:]
+        if above:
+            self.draft["t"] = [track for track in self.draft["t"] if track not in above]
+            self._lengths_changed()
+        return bool(above)
+
+    def set_logos(self) -> None:
+        """Put every logo into its corner again: the picture may have another shape now.
+
+        A logo is as large as a sixth of the picture holds it, and a thirtieth of the shorter side from the edges.
+        """
+        facts = self.draft["m"]
+        width, height = int(facts.get("width") or 1280), int(facts.get("height") or 720)
+        for seg in self.logos():
+            asset, corner = self.asset(seg), str((seg.get("m") or {}).get("corner", ""))
+            if asset is None or not corner or not asset.width or not asset.height:
+                continue
+            shown = min(width / asset.width, height / asset.height) * LOGO_SHARE
+            margin = min(width, height) / 30
+            x = 0.5 - (margin + asset.width * shown / 2) / width
+            y = 0.5 - (margin + asset.height * shown / 2) / height
+            left, top = corner.endswith("left"), corner.startswith("top")
+            seg["tf"] = {**seg.get("tf", {}), "x": round(-x if left else x, 5), "y": round(-y if top else y, 5)}
+            seg["tf"]["sc"] = LOGO_SHARE
+
+    # ------------------------------------------------------------ speed
+
+    def moving(self) -> list[Json]:
+        """The segments whose speed can be changed: a still has none."""
+        return [seg for seg in self.main() if (asset := self.asset(seg)) is None or asset.kind != "image"]
+
+    def speed(self, factor: float) -> None:
+        """Run everything `factor` times as fast, and move text and music along."""
+        old_ms = self.duration_ms
+
+        def moved(ms: int) -> int:
+            return round(ms / factor)
+
+        quick: list[Json] = []
+        for seg in self.main():
+            start, end = moved(int(seg["s"])), moved(int(seg["s"]) + int(seg["d"]))
+            if end <= start:
+                continue
+            asset = self.asset(seg)
+            still = asset is not None and asset.kind == "image"
+            now = 1.0 if still else round(float(seg.get("sp", 1.0)) * factor, 6)
+            now = 1.0 if abs(now - 1) < 1e-4 else now
+            taken = round((end - start) * now)
+            if asset is not None and not still:  # a rounded millisecond at four times the speed is four of the source
+                taken = min(taken, asset.duration_ms - int(seg.get("ss", 0)))
+            quick.append({**seg, "s": start, "d": end - start, "sp": now, "sd": taken})
+        self.tracks(VIDEO)[0]["sg"] = quick
+        for text in self.tracks(TEXT):
+            if is_captions(text):
+                text["sg"] = _moved_captions(text["sg"], moved)
+            else:
+                text["sg"] = _moved_titles(text["sg"], moved, old_ms, self.duration_ms)
+        self._lengths_changed()
+
     def titles(self) -> list[Json]:
         return [seg for track in self.tracks(TEXT) if not is_captions(track) for seg in track["sg"]]
 
@@ -172,6 +269,11 @@ class Board:
         for track in self.tracks(AUDIO):
             if track.get("sg"):
                 track["sg"] = self._bed(track["sg"][0], total)
+        for seg in self.logos():
+            seg["s"], seg["d"] = 0, total
+        for key in ("fi", "fo"):
+            if self.draft.get(key):
+                self.draft[key] = min(int(self.draft[key]), total // 2)
         self.draft["t"] = [t for t in self.draft["t"] if t.get("tt") == VIDEO or t.get("sg")]
         letters = {VIDEO: "v", AUDIO: "a", TEXT: "t"}
         counts = dict.fromkeys(letters, 0)
@@ -211,6 +313,11 @@ def is_captions(track: Json) -> bool:
     return str((track.get("m") or {}).get("name", "")).casefold().startswith("caption")
 
 
+def is_usable(asset: Asset) -> bool:
+    """Tell whether an upload can stand on the picture track."""
+    return asset.kind == "image" or asset.duration_ms > 0
+
+
 def stem(filename: str) -> str:
     """Give a file's name without its last suffix."""
     name, dot, _ = filename.rpartition(".")
@@ -225,7 +332,10 @@ def _piece(seg: Json, start: int, end: int, at: int) -> Json:
     """Give the part of a segment between two places of the timeline, moved to `at`."""
     speed = float(seg.get("sp", 1.0))
     first = int(seg.get("ss", 0)) + round((start - int(seg["s"])) * speed)
-    piece = {**copy.deepcopy(seg), "s": at, "d": end - start, "ss": first, "sd": round((end - start) * speed)}
+    taken = round((end - start) * speed)
+    if seg.get("sd") is not None and speed != 1:
+        taken = max(min(taken, int(seg.get("ss", 0)) + int(seg["sd"]) - first), 0)
+    piece = {**copy.deepcopy(seg), "s": at, "d": end - start, "ss": first, "sd": taken}
     if start > int(seg["s"]):
         piece.pop("fi", None)
     if end < int(seg["s"]) + int(seg["d"]):

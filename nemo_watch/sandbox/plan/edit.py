@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from nemo_watch.sandbox.facts import Asset
@@ -14,19 +14,26 @@ from nemo_watch.sandbox.intent import (
     Aspect,
     Captions,
     CutPauses,
+    Fade,
     Highlight,
+    Logo,
+    Loudness,
     Music,
     Op,
     Place,
     Position,
+    Remove,
+    Speed,
     Summary,
     Title,
     Trim,
+    Undo,
+    Volume,
 )
-from nemo_watch.sandbox.music import MOODS
-from nemo_watch.sandbox.plan import pick, say
-from nemo_watch.sandbox.plan.board import Board, Json, even
+from nemo_watch.sandbox.plan import effects, pick, say, sound, taking_back
+from nemo_watch.sandbox.plan.board import Board, Json, is_usable
 from nemo_watch.sandbox.plan.captioning import add_captions
+from nemo_watch.sandbox.plan.work import Work
 
 MOST_TITLES = 40
 """With the captions and the pieces of the picture these stay below what one draft may hold."""
@@ -57,65 +64,72 @@ class Edit:
     unheard: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Work:
-    """One message being worked on."""
-
-    board: Board
-    language: say.Language
-    said: list[str] = field(default_factory=list)
-    tools: list[str] = field(default_factory=list)
-    named: tuple[Asset, ...] = ()
-    unheard: tuple[str, ...] = ()
-
-    def tell(self, key: str, **values: object) -> None:
-        self.said.append(say.say(self.language, key, **values))
-
-    def used(self, tool: str) -> None:
-        if tool not in self.tools:
-            self.tools.append(tool)
-
-    def s(self, ms: int) -> str:
-        return say.seconds(self.language, ms)
-
-
 def edit(
-    draft: Mapping[str, Any], ops: Sequence[Op], unsupported: Sequence[str], assets: Sequence[Asset], language: str
+    draft: Mapping[str, Any],
+    ops: Sequence[Op],
+    unsupported: Sequence[str],
+    assets: Sequence[Asset],
+    language: str,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> Edit:
-    """Apply operations to a draft in the fixed order: place, trim, cut, highlight, aspect, music, text, summary.
+    """Apply operations to a draft in the fixed order of `intent.ops.ORDER`, whatever the order in the sentence.
 
     An empty draft gets the uploads first: the videos in the order of upload, without videos the images, else the
-    sounds. What was not done is named with its reason. Without an operation the draft stays as it is.
+    sounds. What was not done is named with its reason. Without an operation the draft stays as it is. `earlier` are
+    the drafts that an undo can go back to, the oldest first.
 
     Repeat: once; cuts apply to the draft as it is, so the same trim twice trims twice.
     Source: contract.md 11.2, render.md 8.
     """
-    work = _Work(Board(draft, assets), say.language_of(language))
+    work = Work(Board(draft, assets), say.language_of(language))
     refused = [say.not_done(work.language, unsupported)] if unsupported else []
     if not ops:
         return Edit(copy.deepcopy(dict(draft)), " ".join(refused) or say.say(work.language, "nothing"), ())
     ordered = sorted(ops, key=lambda op: ORDER.index(type(op)))
+    back = next((op for op in ordered if isinstance(op, Undo)), None)
+    if back is not None:
+        taking_back.undo(work, back, earlier)
+    for op in ordered:
+        if isinstance(op, Remove):
+            taking_back.remove(work, op)
+    if all(isinstance(op, Undo | Remove) for op in ordered):
+        return Edit(_draft_of(work, draft), " ".join([*work.said, *refused]), tuple(work.tools))
     if not _placed(work, next((op for op in ordered if isinstance(op, Place)), None)):
         text = " ".join([*work.said, say.say(work.language, "no_upload"), *refused])
-        return Edit(copy.deepcopy(dict(draft)), text, ())
+        return Edit(_draft_of(work, draft), text, tuple(work.tools))
     _trim(work, [op for op in ordered if isinstance(op, Trim)])
     for op in ordered:
         _apply(work, op)
     return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools), work.unheard)
 
 
-def _apply(work: _Work, op: Op) -> None:
+def _draft_of(work: Work, before: Mapping[str, Any]) -> Json:
+    """Give the draft, as it was to the letter if nothing was changed."""
+    return work.board.draft if work.tools else copy.deepcopy(dict(before))
+
+
+def _apply(work: Work, op: Op) -> None:
     match op:
-        case Place() | Trim():
+        case Undo() | Remove() | Place() | Trim():
             pass  # done before: they are looked at together
         case CutPauses():
             _cut_pauses(work, op)
         case Highlight():
             _highlight(work, op)
+        case Speed():
+            effects.speed(work, op)
         case Aspect():
-            _aspect(work, op)
+            effects.aspect(work, op)
         case Music():
-            _music(work, op)
+            sound.music(work, op)
+        case Volume():
+            sound.volume(work, op)
+        case Loudness():
+            sound.loudness(work)
+        case Logo():
+            effects.logo(work, op)
+        case Fade():
+            effects.fade(work, op)
         case Title():
             _title(work, op)
         case Captions():
@@ -129,18 +143,18 @@ def _apply(work: _Work, op: Op) -> None:
 # ---------------------------------------------------------------- placing
 
 
-def _placed(work: _Work, op: Place | None) -> bool:
+def _placed(work: Work, op: Place | None) -> bool:
     """See to it that the timeline has clips; tell whether it has."""
     board = work.board
     wanted = _named(work, op.filenames) if op is not None else ()
     work.named = wanted
-    shown = tuple(asset for asset in wanted if asset.kind in ("video", "image") and _usable(asset))
+    shown = tuple(asset for asset in wanted if asset.kind in ("video", "image") and is_usable(asset))
     there = {seg.get("src") for seg in board.main()}
     if shown and there != {asset.url for asset in shown}:
         work.tell("started" if there else "placed", names=say.names(work.language, shown), total="{total}")
         board.start_over(shown)
     elif not there:
-        default = _default(board.all)
+        default = board.usual()
         if not default:
             return False
         board.start_over(default)
@@ -150,7 +164,7 @@ def _placed(work: _Work, op: Place | None) -> bool:
             work.used("place_media")
             return True
     elif op is not None and not op.filenames:
-        further = tuple(asset for asset in _default(board.all) if asset.url not in there)
+        further = tuple(asset for asset in board.usual() if asset.url not in there)
         if further:
             board.append(further)
         present = further or tuple(asset for asset in board.all if asset.url in there)
@@ -165,18 +179,7 @@ def _placed(work: _Work, op: Place | None) -> bool:
     return True
 
 
-def _usable(asset: Asset) -> bool:
-    return asset.kind == "image" or asset.duration_ms > 0
-
-
-def _default(assets: Sequence[Asset]) -> tuple[Asset, ...]:
-    for kind in ("video", "image", "audio"):
-        if found := tuple(asset for asset in assets if asset.kind == kind and _usable(asset)):
-            return found
-    return ()
-
-
-def _named(work: _Work, filenames: Sequence[str]) -> tuple[Asset, ...]:
+def _named(work: Work, filenames: Sequence[str]) -> tuple[Asset, ...]:
     """Find the uploads a message names; Chinese has no space before a name, so a name may carry words in front."""
     found: list[Asset] = []
     for name in filenames:
@@ -193,7 +196,7 @@ def _named(work: _Work, filenames: Sequence[str]) -> tuple[Asset, ...]:
 # ---------------------------------------------------------------- cutting
 
 
-def _trim(work: _Work, trims: Sequence[Trim]) -> None:
+def _trim(work: Work, trims: Sequence[Trim]) -> None:
     if not trims:
         return
     before = work.board.duration_ms
@@ -211,7 +214,7 @@ def _trim(work: _Work, trims: Sequence[Trim]) -> None:
         work.used("trim")
 
 
-def _cut_pauses(work: _Work, op: CutPauses) -> None:
+def _cut_pauses(work: Work, op: CutPauses) -> None:
     seen = pick.view(work.board)
     drops = pick.pauses(seen, op.min_ms, op.pad_ms)
     if not drops:
@@ -225,7 +228,7 @@ def _cut_pauses(work: _Work, op: CutPauses) -> None:
     work.used("cut_pauses")
 
 
-def _highlight(work: _Work, op: Highlight) -> None:
+def _highlight(work: Work, op: Highlight) -> None:
     before = work.board.duration_ms
     if not op.named:
         work.tell("no_length")
@@ -237,47 +240,10 @@ def _highlight(work: _Work, op: Highlight) -> None:
     work.used("pick_highlight")
 
 
-# ---------------------------------------------------------------- picture
-
-
-def _aspect(work: _Work, op: Aspect) -> None:
-    facts = work.board.draft["m"]
-    width, height = int(facts.get("width") or 1280), int(facts.get("height") or 720)
-    short = min(width, height, 1080)
-    # The longer side may not pass 1920 nor the shape's own limit; then the shorter one gives way.
-    long = min(short * max(op.w, op.h) / min(op.w, op.h), 1920)
-    short_side = long * min(op.w, op.h) / max(op.w, op.h)
-    new = (even(long), even(short_side)) if op.w > op.h else (even(short_side), even(long))
-    if abs(width * op.h - height * op.w) <= 2 * max(op.w, op.h):
-        work.tell("aspect_same", w=op.w, h=op.h)
-        return
-    facts["width"], facts["height"] = new
-    work.tell("aspect", w=op.w, h=op.h, width=new[0], height=new[1])
-    work.used("set_aspect")
-
-
 # ---------------------------------------------------------------- sound and text
 
 
-def _music(work: _Work, op: Music) -> None:
-    board = work.board
-    there = {seg.get("src") for seg in board.main()}
-    sounds = [
-        a for a in (*work.named, *board.all) if a.kind == "audio" and a.duration_ms >= 1000 and a.url not in there
-    ]
-    had = bool(board.tracks(1))
-    if sounds:
-        src, name = sounds[0].url, sounds[0].filename
-    else:
-        src, name = f"gen:{op.mood}", MOODS[op.mood].name
-    spoken = name if sounds else say.generated(work.language, op.mood, name)
-    board.music(src, name, op.gain, duck=op.duck)
-    duck = say.say(work.language, "duck") if op.duck else ""
-    work.tell("music_new" if had else "music", name=spoken, gain=round(op.gain * 100), duck=duck)
-    work.used("add_music")
-
-
-def _title(work: _Work, op: Title) -> None:
+def _title(work: Work, op: Title) -> None:
     board = work.board
     total = board.duration_ms
     length = total if op.dur_ms == 0 else min(op.dur_ms, total)
@@ -301,7 +267,7 @@ def _title(work: _Work, op: Title) -> None:
     work.used("add_title")
 
 
-def _captions(work: _Work) -> None:
+def _captions(work: Work) -> None:
     made = add_captions(work.board, work.named, work.language)
     work.said += made.said
     work.unheard = made.unheard
@@ -312,7 +278,7 @@ def _captions(work: _Work) -> None:
 # ---------------------------------------------------------------- facts
 
 
-def _summary(work: _Work) -> None:
+def _summary(work: Work) -> None:
     for asset in work.board.all[:20]:
         silent, average, count = 0, None, 0
         if asset.analysis is not None:

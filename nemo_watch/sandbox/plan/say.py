@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from nemo_watch.sandbox.facts import Asset
-from nemo_watch.sandbox.intent import limit_of
+from nemo_watch.sandbox.intent import Corner, limit_of
+from nemo_watch.sandbox.plan.sentences import OF_EFFECTS
 
 Language = Literal["en", "zh"]
 
@@ -80,7 +81,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "时间线长 {before}，不超过 {target}，全部保留为精华。",
     ),
     "no_length": ("No length was named, so one minute was taken.", "没有写明时长，按一分钟处理。"),
-    "aspect": (
+    "aspect_crop": (
         "Changed the picture to {w}:{h} ({width}x{height}), cropped around the centre.",
         "画面改为 {w}:{h}（{width}x{height}），居中裁切。",
     ),
@@ -165,7 +166,7 @@ def language_of(code: str) -> Language:
 
 def say(language: Language, key: str, **values: object) -> str:
     """Fill in a sentence."""
-    return _SENTENCES[key][language == "zh"].format(**values)
+    return (_SENTENCES.get(key) or OF_EFFECTS[key])[language == "zh"].format(**values)
 
 
 def seconds(language: Language, ms: int) -> str:
@@ -189,6 +190,19 @@ _MUSIC_ZH = {
 def generated(language: Language, mood: str, name: str) -> str:
     """Name generated music in a sentence; `name` is what the timeline calls it."""
     return _MUSIC_ZH.get(mood, name) if language == "zh" else name
+
+
+_CORNERS_ZH: dict[Corner, str] = {
+    "top-left": "左上",
+    "top-right": "右上",
+    "bottom-left": "左下",
+    "bottom-right": "右下",
+}
+
+
+def corner(language: Language, place: Corner) -> str:
+    """Name a corner in a sentence."""
+    return _CORNERS_ZH[place] if language == "zh" else place.replace("-", " ")
 
 
 def names(language: Language, assets: Sequence[Asset]) -> str:
