@@ -12,6 +12,7 @@ goes on.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from nemo_watch.client.account import Account
 from nemo_watch.client.credentials import Credentials
 from nemo_watch.client.download import Disk, DownloadResult, Partial, Spool
 from nemo_watch.client.line import Line, unwrapped
-from nemo_watch.client.refusals import refusal, unintelligible
+from nemo_watch.client.refusals import DUPLICATE_ID, refusal, unintelligible
 from nemo_watch.client.transport import (
     Timeouts,
     absolute,
@@ -50,6 +51,7 @@ OnEvent = Callable[[str], None]
 """Told the end of the text so far at every event of a turn, heartbeats included ("" while there is no text)."""
 
 _APP = "nemo_agent"
+_USED_BEFORE = re.compile(r"\bduplicate|\balready (?:exists|used|in use|taken)\b|重复|已存在", re.I)
 
 
 class Client:
@@ -257,8 +259,8 @@ class Client:
         try:
             payload = await self._call("POST", "/api/render/proxy/lambda", doing, skill, body=body, alone=True)
         except RefusedError as error:
-            if error.code == "409" or "duplicate" in error.message.lower():
-                raise refusal("duplicate_id", doing, status=error.status) from error
+            if error.code == "409" or _USED_BEFORE.search(error.message):
+                raise refusal(DUPLICATE_ID, doing, status=error.status) from error
             raise
         return wire.read_render(payload, doing, render_id)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from nemo_watch.errors import RefusedError, UnintelligibleError
 from nemo_watch.reply import without_secrets
 
+DUPLICATE_ID = "duplicate_id"
+"""The code where an export is refused because its id was used before. Source: contract.md 8.1."""
+
 _TYPES = "mp4, mov, avi, webm, mkv, jpg, png, gif, webp, mp3, wav, m4a and aac"
 
 # What happened and what to do, by the code of product.md 9.
@@ -39,7 +42,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "The backend and this version of nemo-watch do not fit together.",
     ),
     "429": ("The backend asks to slow down", "It is tried again later."),
-    "duplicate_id": ("The backend knows this id already (duplicate id)", "The earlier request with this id counts."),
+    DUPLICATE_ID: ("The backend knows this id already (duplicate id)", "The earlier request with this id counts."),
     "token_quota": (
         "The backend gives no new anonymous token to this machine for now (one in seven days)",
         "Set NEMO_TOKEN to a token of your own, or wait until the stated moment.",
