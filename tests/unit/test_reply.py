@@ -462,6 +462,26 @@ class TestPlainWords:
             ("Open the media panel and drag the clip. Title added.", "Title added."),
             ("视频已完成，共10秒。请点击右上角的导出按钮下载。", "视频已完成，共10秒。"),
             ("在时间线中预览效果，然后打开导出面板。字幕已添加。", "字幕已添加。"),
+            # What leads in to a gesture says nothing without it.
+            ("Title added. When you are happy, click the Export button in the top right corner.", "Title added."),
+            ("Title added. Once you're happy with it and it is long enough, hit Export!", "Title added."),
+            ("Title added. As soon as you are done, press the download icon, and enjoy!", "Title added."),
+            ("Title added. To change it, open the properties panel.", "Title added."),
+            ("To make it lively, I added music, and you can click Export.", "To make it lively, I added music."),
+            ("Now that the title is there, click Export.", "The title is there."),
+            ("If you like, I can add subtitles, or click Export.", "If you like, I can add subtitles."),
+            ("字幕已添加。如需更改画布，请前往设置；满意后，请点击导出按钮。", "字幕已添加。"),
+            ("已添加标题后，请点击导出按钮。", "已添加标题。"),
+            # Neither does a heading whose list is gone, or the number of an item that is.
+            (
+                "- Cut 5 pauses\n- Added music\n\nNext steps:\n1. Preview it in the timeline player\n2. Click Export",
+                "- Cut 5 pauses\n- Added music",
+            ),
+            ("Next steps:\n1. Click Export\n2. Music is at 35%.", "Next steps:\n2. Music is at 35%."),
+            (
+                "Check the timeline panel to preview and click Export when satisfied! It has 3 tracks.",
+                "It has 3 tracks.",
+            ),
         ],
     )
     def test_gui_talk_is_dropped(self, reply: str, plain: str) -> None:
@@ -489,6 +509,8 @@ class TestPlainWords:
             "Added a click track and a drag race clip; the video opens with a slow pan.",
             "The clip is 2.5 s long, from clip.mp4.",
             "I can't do that. Would you like to trim or export it?",
+            "When the music fades, the title appears. If you like, I can add subtitles.",
+            "Changes:\n1. Title\n2.\n\nDone:",
             "",
             "...",
         ],
