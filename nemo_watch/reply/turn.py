@@ -22,6 +22,13 @@ _SILENT_TYPES = frozenset(
 )
 _END_TYPES = frozenset({"done", "end", "complete", "[done]"})
 
+_WORDS = re.compile(r"[^\W_]+")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_CLOSING = " \t\r\n*_\"'”’)]」』》"
+_STOPS = frozenset(".!?。！？…")
+_SENTENCE_WORDS = 5
+"""So many words in a row are no fragment, however they end."""
+
 _TEXT_MOST_CHARS = 1_000_000
 _PROGRESS_CHARS = 4000
 _TOOLS_MOST = 1000
@@ -74,6 +81,7 @@ class TurnBuilder:
         self._no_credits = ""
         self._no_credits_said = ""
         self._seen: set[str] = set()
+        self._before: dict[str, Any] = {}
         self._break_before_text = False
 
     @property
@@ -91,7 +99,9 @@ class TurnBuilder:
     def feed(self, event_type: str, data: str) -> EventKind:
         """Take one event as the stream's parser gives it.
 
-        Repeat: once per event; an ADK event that comes again with the same id is dropped.
+        Repeat: once per event; an event that comes again is dropped. It is known by its id; one without an id by being
+        the very same as the one just before it, if it is a tool's or its text is whole: nobody says a sentence twice
+        in a row, while two equal fragments ("ha", "ha") may be meant.
         """
         raw = data.strip().removeprefix("\ufeff").strip()
         if raw.lower() in _HEARTBEATS:
@@ -167,6 +177,9 @@ class TurnBuilder:
             return "keepalive"
         if not event:
             return "keepalive"
+        before, self._before = self._before, event
+        if _comes_again(event, before, kind, parts):
+            return "dropped"
         if kind in _CALL_TYPES | _RESULT_TYPES:
             return self._typed_tool(event, kind)
         if event.get("error") and parts is None and not isinstance(event.get("content"), str):
@@ -362,6 +375,29 @@ def _parts(event: dict[str, Any]) -> list[Any] | None:
     content = event.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
     return parts if isinstance(parts, list) else None
+
+
+def _comes_again(event: dict[str, Any], before: dict[str, Any], kind: str, parts: list[Any] | None) -> bool:
+    """Say whether an event without an id is the one before it, told once more."""
+    try:
+        if event.get("id") or event.get("partial") is True or event != before:
+            return False
+    except RecursionError:
+        return False
+    if kind in _CALL_TYPES | _RESULT_TYPES:
+        return True
+    if parts is None:
+        return _is_whole(_bare_text(event, kind) or "")
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return not texts or _is_whole("".join(texts))
+
+
+def _is_whole(text: str) -> bool:
+    """Say whether a text is a sentence or more, and not a fragment of one. Chinese has no spaces between its words."""
+    begin = text[:_MESSAGE_CHARS]
+    words = len(_WORDS.findall(begin)) + len(_CHINESE.findall(begin)) // 2
+    is_sentence = text.rstrip(_CLOSING)[-1:] in _STOPS and not text.lstrip(_CLOSING)[:1].islower()
+    return words >= _SENTENCE_WORDS or (words > 1 and is_sentence)
 
 
 def _by_user(event: dict[str, Any]) -> bool:

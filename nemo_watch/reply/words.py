@@ -150,7 +150,9 @@ _LEAD_IN = re.compile(
 )
 # What was done stays, though it only leads in: "Now that the title is there, click ..." leaves "The title is there".
 _LEADING_FACT = re.compile(
-    r"^\W*(?:now\s+that|since|because|as(?!\s+soon))\s+(?=\S)|^\W*after\s+(?=(?:I|we)\b)|(?<=[^\s后])(?:之后|以后|后)\s*$", re.I
+    r"^\W*(?:now\s+that|since|because|as(?!\s+soon))\s+(?=\S)|^\W*after\s+(?=(?:I|we)\b)"
+    r"|(?<=[^\s后])(?:之后|以后|后)\s*$",
+    re.I,
 )
 _DONE_ZH = re.compile(r"^\W*(?:已|我)")
 _COORDINATED = re.compile(r"^\W*(?:and|or|but)\b", re.I)
@@ -200,7 +202,8 @@ def plain_words(text: str) -> str:
 
 
 def _line_without_gestures(line: str) -> tuple[str, list[str]]:
-    rests, replaced = [], []
+    rests: list[str] = []
+    replaced: list[str] = []
     for sentence in _SENTENCE.findall(line):
         rest, words = _without_gestures(sentence)
         rests.append(rest)

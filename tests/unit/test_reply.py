@@ -140,6 +140,37 @@ class TestTurn:
     def test_an_event_that_comes_twice_counts_once(self) -> None:
         assert turn(said("Cut. ", id="a"), said("Cut. ", id="a"), said("Cut.", id="b")).text == "Cut. Cut."
 
+    @pytest.mark.parametrize(
+        "again",
+        [
+            {"type": "text", "content": 'Title added: "One" (0-3s).'},
+            {"type": "text", "content": "已添加标题“One”。"},
+            {"text": "- Cut five pauses\n- Added music at 35%\n"},
+            said("Title added."),
+        ],
+    )
+    def test_a_sentence_without_an_id_that_comes_twice_counts_once(self, again: Any) -> None:
+        heartbeat = {"type": "heartbeat"}
+        assert turn(again, heartbeat, again, again, {"type": "done"}).text == turn(again).text != ""
+
+    def test_a_tool_without_an_id_that_is_told_twice_was_used_once(self) -> None:
+        call = {"type": "tool_call", "name": "edit_multitrack", "args": {"text": "One"}}
+        other = {**call, "args": {"text": "Two"}}
+        assert turn(call, call, other).tools == ("edit_multitrack", "edit_multitrack")
+
+    @pytest.mark.parametrize(
+        ("fragment", "text"),
+        [("ha", "haha"), ("Ha! ", "Ha! Ha!"), ("…", "……"), ("go on. ", "go on. go on."), ("哈", "哈哈")],
+    )
+    def test_fragments_that_are_the_same_are_all_kept(self, fragment: str, text: str) -> None:
+        assert turn({"type": "text", "content": fragment}, {"type": "text", "content": fragment}).text == text
+
+    def test_a_sentence_that_is_said_again_later_is_kept(self) -> None:
+        ready, call = {"type": "text", "content": "It is done."}, {"type": "tool_call", "name": "edit"}
+        assert turn(ready, call, ready).text == "It is done.\nIt is done."
+        # With other ids or at another time it was said, not repeated.
+        assert turn(said("It is done.", timestamp=1.0), said("It is done.", timestamp=2.0)).text.count("done") == 2
+
     def test_text_of_the_user_is_dropped(self) -> None:
         mine = {"content": {"parts": [{"text": "cut the pauses"}], "role": "user"}, "author": "user"}
         assert turn(mine, said("Cut.")).text == "Cut."
