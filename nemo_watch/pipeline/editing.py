@@ -183,7 +183,8 @@ async def _has_no_credits(house: House, job: Job) -> bool:
 async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, text: str) -> None:
     changed = reply.state_digest(after) != reply.state_digest(before)
     summary = reply.what_changed(before, after) if changed else ""
-    data: Json = {"changed": changed, "text": reply.plain_words(text) or summary, "summary": summary}
+    told = "\n".join(filter(None, (reply.plain_words(text), reply.both_stages(before, after) if text else "")))
+    data: Json = {"changed": changed, "text": told or summary, "summary": summary}
     data["before"] = reply.state_digest(before)
     log.info("edit.done", job=job.job_id, step=name, changed=changed)
     await house.done(job, name, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from nemo_watch.model import SessionState, Turn
 from nemo_watch.reply import (
     NO_CREDITS_SAID,
     TurnBuilder,
+    both_stages,
     exportable,
     plain_words,
     state_digest,
@@ -476,6 +477,43 @@ class TestChange:
         assert what_changed(SessionState({}), SessionState({}, ({"filename": "a"},))) == "1 new file in the session."
         colder = SessionState({**EXAMPLE, "fx": [1]})
         assert what_changed(full, colder) == "The edit changed details that the timeline summary does not show."
+
+
+class TestBothStages:
+    CLIP: ClassVar[dict[str, Any]] = {"id": "g1", "file_type": "video", "cdn_url": "https://c.example.com/raw.mp4"}
+    TOLD = 'A raw clip was generated, then this was added to it: BGM: Lo-fi (0-10s, 35%); Title: "Urban Dreams" (0-3s).'
+
+    @pytest.mark.parametrize(
+        "media",
+        [
+            [CLIP],
+            {"g1": CLIP},
+            ["https://c.example.com/raw.mp4?sig=1"],
+            [{"url": "https://c.example.com/raw.webm"}],
+            [{"tool": "generate_video_with_seedance"}],
+        ],
+    )
+    def test_a_generated_clip_and_what_was_laid_over_it(self, media: Any) -> None:
+        before, after = SessionState({}), SessionState(EXAMPLE, (), media)
+        assert both_stages(before, after) == self.TOLD + " All of it is kept."
+        assert self.TOLD[1:-1] in what_changed(before, after)
+
+    @pytest.mark.parametrize(
+        ("media", "draft"),
+        [
+            ([], EXAMPLE),
+            ([{"file_type": "audio", "cdn_url": "https://c.example.com/a.mp3"}], EXAMPLE),
+            ([CLIP], {"t": EXAMPLE["t"][:1]}),
+            (5, EXAMPLE),
+            ([None, 5, []], EXAMPLE),
+        ],
+    )
+    def test_other_turns_have_one_stage(self, media: Any, draft: Any) -> None:
+        assert both_stages(SessionState({}), SessionState(draft, (), media)) == ""
+
+    def test_a_clip_of_an_earlier_turn_is_no_stage_of_this_one(self) -> None:
+        before = SessionState({"t": EXAMPLE["t"][:1]}, (), [self.CLIP])
+        assert both_stages(before, SessionState(EXAMPLE, (), [self.CLIP])) == ""
 
 
 class TestPlainWords:
