@@ -50,12 +50,15 @@ _PANEL = (
     r"(?:timeline|media|asset|assets|editing|editor|edit|properties|preview|side|left|right|export|effects|text|audio|music|"
     r"layers?|inspector)\s*(?:panel|sidebar|tab|menu|pane)"
 )
+# "Go to", and not the end of "moved to": only where it begins a request.
+_GO_ZH = r"(?<![\u4e00-\u9fff])(?:去|到)|[请以您你先再可](?:去|到)"
 _EDITOR = r"(?:editor|editing\s+(?:interface|workspace)|timeline\s+(?:player|editor|view))"
 
 _GESTURES = (
     _Gesture(
         re.compile(
             rf"{_BUTTON}|{_ASKED}(?:{_CLICK}|{_PRESS})\s+(?:on\s+)?(?:the\s+)?\W?(?:export|download|save)\b"
+            r"|\byou\s+can\s+(?:(?:now|then|also|simply|just)\s+)?(?:export|download)\b|可以(?:现在|直接|马上)?(?:导出|下载)"
             r"|(?:点击|点按|点选|单击|按下?|使用|选择)[^，。；！？,.;!?]*(?:导出|下载|保存)|(?:导出|下载|保存)\s*(?:按钮|键|图标)",
             re.I,
         ),
@@ -84,7 +87,7 @@ _GESTURES = (
     _Gesture(
         re.compile(
             rf"{_ASKED}(?:check|visit|view|see|manage|go\s+to|open)(?:ing)?\s+(?:your\s+|the\s+)?(?:account|billing|subscription|plan)\b"
-            r"(?:\s+(?:page|settings|balance|details|section))?|(?:查看|检查|前往|打开|进入)[^，。；！？]*(?:账户|帐户|账号|账单|余额|订阅)",
+            rf"(?:\s+(?:page|settings|balance|details|section))?|(?:查看|检查|前往|打开|进入|{_GO_ZH})[^，。；！？]*(?:账户|帐户|账号|账单|余额|订阅)",
             re.I,
         ),
         "`nemo-watch credits` shows the balance.",
@@ -92,8 +95,8 @@ _GESTURES = (
     ),
     _Gesture(
         re.compile(
-            rf"{_ASKED}(?:go|head|navigate|switch)(?:ing)?\s+(?:over\s+)?to\s+(?:the\s+|your\s+)?\W?(?:\w+\s+)?"
-            rf"(?:settings?|dashboard|tab|menu|page|editor|panel|workspace)\b|(?:前往|进入|打开|转到)[^，。；！？]*(?:设置|仪表盘|控制台|页面)",
+            rf"{_ASKED}(?:(?:go|head|navigate|switch)(?:ing)?\s+(?:over\s+)?to|visit(?:ing)?)\s+(?:the\s+|your\s+)?\W?(?:\w+\s+)?"
+            rf"(?:settings?|dashboard|tab|menu|page|editor|panel|workspace)\b|(?:前往|进入|打开|转到|{_GO_ZH})[^，。；！？]*(?:设置|仪表盘|控制台|页面)",
             re.I,
         ),
         "There is no settings page to open for this; ask for it in a further instruction.",
@@ -123,7 +126,9 @@ _GESTURES = (
         re.compile(
             rf"{_ASKED}{_CLICK}\s+(?:on\b|the\b|here\b|\W|[A-Z]|this\b|that\b|it\b|any\b|play\b|generate\b|apply\b|continue\b)"
             rf"|{_ASKED}{_PRESS}\s+(?:the\s+)?[^.;!?]{{0,30}}?\b(?:button|icon)\b|\b(?:button|icon)\s+(?:in|at|on|above|below)\s+the\b"
-            r"|点击|单击|双击|点按",
+            rf"|{_ASKED}(?:scroll|hover)(?:ing)?\s+(?:up|down|over|to)\b|{_ASKED}select(?:ing)?\s+the\s+[^.;!?]{{0,30}}?\blayer\b"
+            rf"|{_ASKED}{_PRESS}\s+(?:ctrl|cmd|⌘)\W"
+            r"|点击|单击|双击|点按|鼠标(?:移|悬|放)|(?:选中|选择)[^，。；！？]*图层|按\s*(?:Ctrl|Cmd|⌘)",
             re.I,
         ),
         "Nothing has to be clicked.",

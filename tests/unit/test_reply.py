@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, ClassVar
 
 import pytest
@@ -516,6 +517,48 @@ class TestBothStages:
         assert both_stages(before, SessionState(EXAMPLE, (), [self.CLIP])) == ""
 
 
+# By the rows of contract.md 10: buttons, panels, dragging, previews, exports, accounts, settings, editors; and more.
+SCREEN_TALK = """\
+Click the Generate button.
+Just tap on Apply.
+Please open the effects menu.
+Open the media panel to see your clips.
+Drag the clip onto the track.
+You can drop your logo on the timeline.
+Preview it in the timeline.
+You can watch the result in the player.
+Hit the Export button.
+You can now export your video from the top-right corner.
+Check your account for the balance.
+You can see your billing details on the billing page.
+Go to Settings to change the canvas.
+Visit the dashboard for more.
+You can adjust the volume in the editor.
+Select the text layer and change the font in the right panel.
+Press Ctrl+Z to undo.
+Double-click the title to edit it.
+Hover over the clip to see its length.
+点击“生成”按钮。
+请点按应用。
+打开特效菜单。
+您可以打开素材面板查看片段。
+把片段拖到轨道上。
+您可以拖拽标题到其他位置。
+在时间线上预览。
+您可以在播放器里查看效果。
+点击右上角的导出按钮。
+您可以直接导出视频了。
+查看您的账户余额。
+到账单页面看看。
+去设置里更改画布。
+前往控制台查看更多。
+可以在编辑器里调整音量。
+在右侧面板中修改字体。
+按Ctrl+Z撤销。
+选中文字图层，然后修改字体。
+把鼠标移到片段上。""".splitlines()
+
+
 class TestPlainWords:
     @pytest.mark.parametrize(
         ("reply", "plain"),
@@ -570,6 +613,14 @@ class TestPlainWords:
     def test_gui_talk_alone_is_translated(self, reply: str, plain: str) -> None:
         assert plain_words(reply) == plain
 
+    @pytest.mark.parametrize("talk", SCREEN_TALK)
+    def test_every_kind_of_gesture_goes_and_the_rest_stays(self, talk: str) -> None:
+        done = "标题已添加。" if re.search(r"[\u4e00-\u9fff]", talk) else "Title added."
+        assert plain_words(f"{done} {talk}") == plain_words(f"{talk} {done}") == done
+        alone = plain_words(talk)
+        assert alone not in ("", talk)
+        assert bool(re.search(r"[\u4e00-\u9fff]", alone)) == (done != "Title added.")
+
     @pytest.mark.parametrize(
         "reply",
         [
@@ -579,6 +630,7 @@ class TestPlainWords:
             "The clip is 2.5 s long, from clip.mp4.",
             "I can't do that. Would you like to trim or export it?",
             "When the music fades, the title appears. If you like, I can add subtitles.",
+            "I went to the beach clip; the settings of the sun are warm. 标题已移到页面中央，鼠标的特写在最后。",
             "Changes:\n1. Title\n2.\n\nDone:",
             "",
             "...",
