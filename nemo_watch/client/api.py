@@ -52,6 +52,8 @@ OnEvent = Callable[[str], None]
 
 _APP = "nemo_agent"
 _USED_BEFORE = re.compile(r"\bduplicate|\balready (?:exists|used|in use|taken)\b|重复|已存在", re.I)
+# These mean what they say, also in such words: "You have already used your free exports."
+_OF_THE_ACCOUNT = frozenset({"1001", "1002", "2001", "402", "403", "429"})
 
 
 class Client:
@@ -259,7 +261,7 @@ class Client:
         try:
             payload = await self._call("POST", "/api/render/proxy/lambda", doing, skill, body=body, alone=True)
         except RefusedError as error:
-            if error.code == "409" or _USED_BEFORE.search(error.message):
+            if error.code == "409" or (error.code not in _OF_THE_ACCOUNT and _USED_BEFORE.search(error.message)):
                 raise refusal(DUPLICATE_ID, doing, status=error.status) from error
             raise
         return wire.read_render(payload, doing, render_id)

@@ -288,6 +288,13 @@ RENDERS = [
     ),
     Row("14.7 no scope, HTTP 403", SUBMIT, told({"detail": "scope render"}, 403), submit, error=("403", True)),
     Row(
+        "14.7 no right to export, in words of a duplicate",
+        SUBMIT,
+        told({"code": 402, "message": "Free export already used."}),
+        submit,
+        error=("402", True),
+    ),
+    Row(
         "14.7 no scope, success false",
         SUBMIT,
         told({"success": False, "error": "scope"}, 403),
