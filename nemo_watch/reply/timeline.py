@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ _SEGMENTS_READ = 2000
 """Of one track. A timeline that a person made has fewer; whatever else comes must not take minutes to be told."""
 _CAPTION_NAME = re.compile(r"caption|subtitle|\bcues?\b|字幕", re.I)
 _CLIP = re.compile(r"video|seedance|\.(?:mp4|mov|avi|webm|mkv)\b", re.I)
+_MAKES_CLIPS = re.compile(r"generate_video|seedance", re.I)
+_GENERATED = re.compile(r"generat|seedance", re.I)
+_ORIGINS = ("source", "origin", "tool")
 _SOURCE = re.compile(r"^(?:[a-z][a-z0-9+.\-]*:|/)[^\s]*", re.I)
 
 _SIGNED = re.compile(
@@ -109,8 +112,9 @@ def what_changed(before: SessionState, after: SessionState) -> str:
     more = len(after.video_infos) - len(before.video_infos)
     if more > 0:
         found.append(f"{more} new file{'' if more == 1 else 's'} in the session")
-    if (before.generated_media or None) != (after.generated_media or None):
-        found.append(_stages(before, after) or "media was generated")
+    stages = _stages(before, after)
+    if stages or (before.generated_media or None) != (after.generated_media or None):
+        found.append(stages or "media was generated")
     if before.canvas_config and before.canvas_config != after.canvas_config:
         found.append("the canvas is another one")
     if not found:
@@ -118,19 +122,21 @@ def what_changed(before: SessionState, after: SessionState) -> str:
     return _as_sentence(", ".join(found))
 
 
-def both_stages(before: SessionState, after: SessionState) -> str:
+def both_stages(before: SessionState, after: SessionState, tools: Sequence[str] = ()) -> str:
     """Say of a turn that generated a clip and then finished it by itself what came of both stages; "" of any other.
 
-    Source: contract.md 6.8.
+    The clip shows in the state, or in the name of a tool that was used.
+    Source: contract.md 6.5, 6.8.
     """
-    told = _stages(before, after)
+    told = _stages(before, after, tools)
     return f"{_as_sentence(told)} All of it is kept." if told else ""
 
 
-def _stages(before: SessionState, after: SessionState) -> str:
+def _stages(before: SessionState, after: SessionState, tools: Sequence[str] = ()) -> str:
     """Tell a clip among the new media, and the tracks beside the picture that came with it."""
-    known = _media(before.generated_media)
-    clips = [media for media in _media(after.generated_media) if media not in known and _is_clip(media)]
+    known, now = ([*_media(state.generated_media), *_generated(state.video_infos)] for state in (before, after))
+    clips = [tool for tool in tools if _MAKES_CLIPS.search(tool)]
+    clips = clips or [media for media in now if media not in known and _is_clip(media)]
     added = [line for line in _new_lines(before.draft, after.draft) if not line.startswith(f"{_LABELS[0]}: ")]
     if not clips or not added:
         return ""
@@ -154,6 +160,12 @@ def _media(told: Any) -> list[Any]:
     """Read generated media: a list, or an object of them. Source: contract.md 4.3."""
     found = list(told.values()) if isinstance(told, dict) else told if isinstance(told, list) else []
     return found[:_SEGMENTS_READ]
+
+
+def _generated(files: tuple[Any, ...]) -> list[Any]:
+    """Find the files of a session that say that they were made there; an upload may be listed late, too."""
+    told = ((media, media.get(key)) for media in files[:_SEGMENTS_READ] if isinstance(media, dict) for key in _ORIGINS)
+    return [media for media, origin in told if isinstance(origin, str) and _GENERATED.search(origin)]
 
 
 def _is_clip(media: Any) -> bool:

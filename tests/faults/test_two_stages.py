@@ -16,7 +16,7 @@ from tests.program import eventually
 async def test_both_stages_are_told_of_and_kept(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     async with against(tmp_path, Fault("run_sse", "two_stage")) as (place, _daemon):
         place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), ASK)
-        await eventually(lambda: "talk.mp4" in place.files("outbox"), "delivered")
+        await eventually(lambda: "talk.report.toml" in place.files("outbox"), "delivered")
         report = place.report("talk.report.toml")
         assert "A raw clip was generated, then this was added to it: " in report["reply"]
         assert "All of it is kept." in report["reply"]

@@ -512,6 +512,17 @@ class TestBothStages:
     def test_other_turns_have_one_stage(self, media: Any, draft: Any) -> None:
         assert both_stages(SessionState({}), SessionState(draft, (), media)) == ""
 
+    def test_a_clip_among_the_files_or_made_by_a_tool_counts_too(self) -> None:
+        known = ({"filename": "talk.mp4", "file_type": "video"},)
+        before = SessionState({}, known)
+        after = SessionState(EXAMPLE, (*known, {**self.CLIP, "source": "generated"}))
+        assert both_stages(before, after) == self.TOLD + " All of it is kept."
+        # An upload that is listed late was not made there.
+        assert both_stages(SessionState({}), SessionState(EXAMPLE, known)) == ""
+        assert both_stages(before, SessionState(EXAMPLE, known)) == ""
+        told = both_stages(before, SessionState(EXAMPLE, known), ("understand", "generate_video_with_seedance"))
+        assert told == self.TOLD + " All of it is kept."
+
     def test_a_clip_of_an_earlier_turn_is_no_stage_of_this_one(self) -> None:
         before = SessionState({"t": EXAMPLE["t"][:1]}, (), [self.CLIP])
         assert both_stages(before, SessionState(EXAMPLE, (), [self.CLIP])) == ""
