@@ -12,7 +12,6 @@ goes on.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -27,7 +26,7 @@ from nemo_watch.client.account import Account
 from nemo_watch.client.credentials import Credentials
 from nemo_watch.client.download import Disk, DownloadResult, Partial, Spool
 from nemo_watch.client.line import Line, unwrapped
-from nemo_watch.client.refusals import DUPLICATE_ID, refusal, unintelligible
+from nemo_watch.client.refusals import DUPLICATE_ID, is_of_a_duplicate, refusal, unintelligible
 from nemo_watch.client.transport import (
     Timeouts,
     absolute,
@@ -51,9 +50,6 @@ OnEvent = Callable[[str], None]
 """Told the end of the text so far at every event of a turn, heartbeats included ("" while there is no text)."""
 
 _APP = "nemo_agent"
-_USED_BEFORE = re.compile(r"\bduplicate|\balready (?:exists|used|in use|taken)\b|重复|已存在", re.I)
-# These mean what they say, also in such words: "You have already used your free exports."
-_OF_THE_ACCOUNT = frozenset({"1001", "1002", "2001", "402", "403", "429"})
 
 
 class Client:
@@ -261,7 +257,7 @@ class Client:
         try:
             payload = await self._call("POST", "/api/render/proxy/lambda", doing, skill, body=body, alone=True)
         except RefusedError as error:
-            if error.code == "409" or (error.code not in _OF_THE_ACCOUNT and _USED_BEFORE.search(error.message)):
+            if is_of_a_duplicate(error):
                 raise refusal(DUPLICATE_ID, doing, status=error.status) from error
             raise
         return wire.read_render(payload, doing, render_id)
