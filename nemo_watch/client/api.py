@@ -26,7 +26,7 @@ from nemo_watch.client.account import Account
 from nemo_watch.client.credentials import Credentials
 from nemo_watch.client.download import Disk, DownloadResult, Partial, Spool
 from nemo_watch.client.line import Line, unwrapped
-from nemo_watch.client.refusals import refusal, unintelligible
+from nemo_watch.client.refusals import DUPLICATE_ID, is_of_a_duplicate, refusal, unintelligible
 from nemo_watch.client.transport import (
     Timeouts,
     absolute,
@@ -257,8 +257,8 @@ class Client:
         try:
             payload = await self._call("POST", "/api/render/proxy/lambda", doing, skill, body=body, alone=True)
         except RefusedError as error:
-            if error.code == "409" or "duplicate" in error.message.lower():
-                raise refusal("duplicate_id", doing, status=error.status) from error
+            if is_of_a_duplicate(error):
+                raise refusal(DUPLICATE_ID, doing, status=error.status) from error
             raise
         return wire.read_render(payload, doing, render_id)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from nemo_watch.errors import RefusedError, UnintelligibleError
 from nemo_watch.reply import without_secrets
+
+DUPLICATE_ID = "duplicate_id"
+"""The code where an export is refused because its id was used before. Source: contract.md 8.1."""
 
 _TYPES = "mp4, mov, avi, webm, mkv, jpg, png, gif, webp, mp3, wav, m4a and aac"
 
@@ -39,7 +44,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "The backend and this version of nemo-watch do not fit together.",
     ),
     "429": ("The backend asks to slow down", "It is tried again later."),
-    "duplicate_id": ("The backend knows this id already (duplicate id)", "The earlier request with this id counts."),
+    DUPLICATE_ID: ("The backend knows this id already (duplicate id)", "The earlier request with this id counts."),
     "token_quota": (
         "The backend gives no new anonymous token to this machine for now (one in seven days)",
         "Set NEMO_TOKEN to a token of your own, or wait until the stated moment.",
@@ -51,6 +56,9 @@ _SAME = {"1010": "1001", "1011": "1001", "401": "1001", "413": "4002", "415": "4
 # Statuses that say who must act, where the code beside them is one that nobody knows.
 _TELLING = frozenset({401, 402, 403, 413, 415, 429})
 _BUSINESS = frozenset({"1001", "1002", "2001", "4001", "4002"})
+_USED_BEFORE = re.compile(r"\bduplicate|\balready (?:exists|used|in use|taken)\b|重复|已存在", re.I)
+# These mean what they say, also in such words: "You have already used your free exports."
+_OF_THE_ACCOUNT = frozenset({"1001", "1002", "2001", "402", "403", "429"})
 _TRY_AGAIN = "Try again; if it stays so, ask the backend's support."
 
 
@@ -94,6 +102,11 @@ def refusal(
         refused=certain,
         retry_after_s=retry_after_s,
     )
+
+
+def is_of_a_duplicate(error: RefusedError) -> bool:
+    """Say whether an export was refused because its id was used before. Source: contract.md 8.1."""
+    return error.code == "409" or (error.code not in _OF_THE_ACCOUNT and bool(_USED_BEFORE.search(error.message)))
 
 
 def unintelligible(doing: str, status: int, words: str) -> UnintelligibleError:

@@ -7,9 +7,12 @@ was asked for is an UnintelligibleError.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,6 +23,9 @@ from nemo_watch.reply import printable, without_secrets
 
 DEEPEST = 200
 """How deep a reply may be nested: JSON deeper than this is no draft of anybody."""
+
+_LARGE_FLOAT = re.compile(r"\d[eE]\+?0*[1-9]\d\d|\d{300}")
+_MOST_DIGITS = 4000
 
 TOKEN_LIFE = timedelta(days=7)
 """How long an anonymous token lives if the backend does not say. Source: contract.md 3.2."""
@@ -59,17 +65,29 @@ class UploadedFile:
 
 
 def loads(body: bytes) -> Any:
-    """Parse JSON of any size of number.
+    """Parse JSON of any size of number: what no float can hold becomes an integer and so goes back as it came.
 
-    Raises: ValueError for everything that is not JSON, or is nested beyond any sense.
+    Raises: ValueError for everything that is not JSON, or is nested or large beyond any sense.
     """
+    text = body.decode("utf-8-sig")
     try:
-        value = json.loads(body.decode("utf-8-sig"))
+        # The reader of each number costs time, so it is used only where one may be that large.
+        value = json.loads(text, parse_float=_exact) if _LARGE_FLOAT.search(text) else json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if deeper_than(value, DEEPEST):
         raise ValueError("nested too deeply")
     return value
+
+
+def _exact(text: str) -> float | int:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    exact = Decimal(text)
+    if exact.adjusted() > _MOST_DIGITS:
+        raise ValueError("a number without an end")
+    return int(exact)
 
 
 def dumps(value: Any) -> bytes:

@@ -159,7 +159,7 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
         turn = replace(turn, error_code="2001" if await _has_no_credits(house, job) else "", error_message="")
     changed = reply.state_digest(after) != digest
     if changed or (turn.text and not turn.error_code and not turn.error_message):
-        await _record(house, job, name, before, after, turn.text)
+        await _record(house, job, name, before, after, turn)
         return True
     if turn.error_code == "2001":
         # The turn itself said that there are no credits, and nothing changed: that is a refusal, not a doubt.
@@ -180,10 +180,13 @@ async def _has_no_credits(house: House, job: Job) -> bool:
     return (await house.client.balance(house.skill(job))).available < SESSION_CREDITS
 
 
-async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, text: str) -> None:
+async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, turn: Turn) -> None:
     changed = reply.state_digest(after) != reply.state_digest(before)
     summary = reply.what_changed(before, after) if changed else ""
-    data: Json = {"changed": changed, "text": reply.plain_words(text) or summary, "summary": summary}
+    told = reply.plain_words(turn.text)
+    if told and (both := reply.both_stages(before, after, turn.tools)):
+        told = f"{told}\n{both}"
+    data: Json = {"changed": changed, "text": told or summary, "summary": summary}
     data["before"] = reply.state_digest(before)
     log.info("edit.done", job=job.job_id, step=name, changed=changed)
     await house.done(job, name, data)
@@ -205,7 +208,7 @@ async def _look(house: House, job: Job, session: Session, step: Step) -> None:
     digest = reply.state_digest(state)
     looks.append(digest)
     if digest != reply.state_digest(before) and len(looks) > 1 and looks[-2] == digest:
-        await _record(house, job, step.name, before, state, "")
+        await _record(house, job, step.name, before, state, Turn(""))
         return
     since_at = step.data.get("look_from") or now().isoformat()
     step = replace(step, data={**step.data, "look_from": since_at})

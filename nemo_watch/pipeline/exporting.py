@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from nemo_watch import folders, policy
+from nemo_watch.client import DUPLICATE_ID
 from nemo_watch.errors import CloudError, MediaError, RefusedError
 from nemo_watch.folders.files import target_errors
 from nemo_watch.model import Export, Job, Json, RenderStatus, Session
@@ -29,6 +30,12 @@ PATIENT_TRIES = 2
 
 EMPTY_COMPLETIONS = 3
 """How often a finished render without a URL is asked for again before the fallback is used (contract.md 8.2)."""
+
+_UNKNOWN = {
+    True: "the backend does not know its id any more",
+    False: "the backend says that its id was used before, and does not know it",
+}
+"""What is said of a render that the backend does not know: one that it took, and one that it did not."""
 
 
 async def render(house: House, job: Job, session: Session, draft: Json, number: int, export: Export) -> Json:
@@ -50,7 +57,7 @@ async def render(house: House, job: Job, session: Session, draft: Json, number: 
     else:
         status = await _ask(house, job, data["render_id"])
     if status is None or status.state in ("failed", "cancelled"):
-        reason = status.error if status is not None else "the backend does not know its id any more"
+        reason = status.error if status is not None else _UNKNOWN[data["acknowledged"]]
         await _another_render(house, job, name, data, reason)
     if status.state != "completed":
         await _wait_for(house, job, name, data, status)
@@ -67,13 +74,19 @@ def _first_render() -> Json:
     return {"render_id": render_id, "ids": [render_id], "acknowledged": False, "empty": 0, "bad": 0}
 
 
+def _next_render(data: Json) -> Json:
+    fresh = _first_render()
+    return fresh | {"ids": [*data["ids"], fresh["render_id"]], "bad": data["bad"]}
+
+
 async def _submit_or_find(
     house: House, job: Job, session: Session, draft: Json, export: Export, name: str, data: Json, *, again: bool
-) -> RenderStatus:
+) -> RenderStatus | None:
     """Submit a render; if it may have been submitted before, ask for its id first.
 
     An id that the backend does not know was never accepted, so the same id is submitted: no second render can come of
-    it even if the first request is still on its way.
+    it even if the first request is still on its way. Returns None where the backend refuses the id as one that was
+    used before and does not know it: only another id can be taken then.
     """
     status = await _ask(house, job, data["render_id"], any_404=True) if again else None
     if status is None:
@@ -82,13 +95,14 @@ async def _submit_or_find(
                 data["render_id"], session.session_id, draft, export, house.skill(job)
             )
         except CloudError as error:
-            if not error.refused:
-                raise
-            status = await _ask(house, job, data["render_id"]) if "duplicate" in error.message.lower() else None
-            if status is None:
-                if len(data["ids"]) == 1:
+            # A server's failure that speaks of a duplicate is no doubt: the id itself tells what became of it.
+            if error.code != DUPLICATE_ID:
+                if error.refused and len(data["ids"]) == 1:
                     await house.ledger.clear(job.job_id, name)
                 raise
+            status = await _ask(house, job, data["render_id"])
+            if status is None:
+                return None
     await house.holds.export_passed()
     data |= {"acknowledged": True, "submitted_at": now().isoformat()}
     await house.ledger.intend(job.job_id, name, house.token, data)
@@ -117,8 +131,7 @@ async def _another_render(house: House, job: Job, name: str, data: Json, reason:
         # The next time the file is put back, it may be tried anew.
         await house.ledger.clear(job.job_id, name)
         raise RejectedError(policy.render_failed(name, reason))
-    fresh = _first_render()
-    fresh |= {"ids": [*data["ids"], fresh["render_id"]], "bad": data["bad"]}
+    fresh = _next_render(data)
     await house.ledger.intend(job.job_id, name, house.token, fresh)
     log.warning("render.again", job=job.job_id, step=name, why=reason, render=fresh["render_id"])
     raise StepAsideError(0.0, "retry", f"The export failed ({reason}); it is made once more.")
@@ -171,15 +184,21 @@ async def kept_export_passes(house: House) -> bool | None:
         data = dict(tried.data) if tried is not None else _first_render()
         await house.ledger.intend(job.job_id, failure.step, house.token, data)
         export, is_again = job.work.exports[number - 1], tried is not None
+        what = (draft.data["draft"], export, failure.step)
         try:
-            await _submit_or_find(house, job, begun, draft.data["draft"], export, failure.step, data, again=is_again)
+            found = await _submit_or_find(house, job, begun, *what, data, again=is_again)
+            if found is None and len(data["ids"]) < MOST_RENDERS:
+                data = _next_render(data)
+                await house.ledger.intend(job.job_id, failure.step, house.token, data)
+                found = await _submit_or_find(house, job, begun, *what, data, again=False)
         except CloudError as error:
             if error.code in policy.EXPORT_REFUSED:
                 return False
             if error.code != "1002":
                 raise
             continue
-        return True
+        if found is not None:
+            return True
     return None
 
 

@@ -1,6 +1,13 @@
 """What the other side says, made usable: streams as turns, drafts as one line, replies in plain words. Pure."""
 
-from nemo_watch.reply.timeline import exportable, state_digest, timeline_summary, total_duration_s, what_changed
+from nemo_watch.reply.timeline import (
+    both_stages,
+    exportable,
+    state_digest,
+    timeline_summary,
+    total_duration_s,
+    what_changed,
+)
 from nemo_watch.reply.turn import NO_CREDITS_SAID, EventKind, TurnBuilder
 from nemo_watch.reply.words import plain_words, printable, without_secrets
 
@@ -8,6 +15,7 @@ __all__ = [
     "NO_CREDITS_SAID",
     "EventKind",
     "TurnBuilder",
+    "both_stages",
     "exportable",
     "plain_words",
     "printable",

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ _TRACKS_READ = 100
 _SEGMENTS_READ = 2000
 """Of one track. A timeline that a person made has fewer; whatever else comes must not take minutes to be told."""
 _CAPTION_NAME = re.compile(r"caption|subtitle|\bcues?\b|字幕", re.I)
+_CLIP = re.compile(r"video|seedance|\.(?:mp4|mov|avi|webm|mkv)\b", re.I)
+_MAKES_CLIPS = re.compile(r"generate_video|seedance", re.I)
+_GENERATED = re.compile(r"generat|seedance", re.I)
+_ORIGINS = ("source", "origin", "tool")
 _SOURCE = re.compile(r"^(?:[a-z][a-z0-9+.\-]*:|/)[^\s]*", re.I)
 
 _SIGNED = re.compile(
@@ -96,10 +100,7 @@ def what_changed(before: SessionState, after: SessionState) -> str:
     if state_digest(before) == state_digest(after):
         return "Nothing changed."
     found: list[str] = []
-    lines_before, lines_after = (
-        Counter(_track_line(track) for track in _tracks(state.draft)[:_TRACKS_READ]) for state in (before, after)
-    )
-    added, removed = list((lines_after - lines_before).elements()), list((lines_before - lines_after).elements())
+    added, removed = _new_lines(before.draft, after.draft), _new_lines(after.draft, before.draft)
     if added:
         found.append("now on the timeline: " + "; ".join(added))
     if removed:
@@ -111,17 +112,69 @@ def what_changed(before: SessionState, after: SessionState) -> str:
     more = len(after.video_infos) - len(before.video_infos)
     if more > 0:
         found.append(f"{more} new file{'' if more == 1 else 's'} in the session")
-    if (before.generated_media or None) != (after.generated_media or None):
-        found.append("media was generated")
+    stages = _stages(before, after)
+    if stages or (before.generated_media or None) != (after.generated_media or None):
+        found.append(stages or "media was generated")
     if before.canvas_config and before.canvas_config != after.canvas_config:
         found.append("the canvas is another one")
     if not found:
         return "The edit changed details that the timeline summary does not show."
-    sentence = ", ".join(found)
-    return sentence[0].upper() + sentence[1:] + "."
+    return _as_sentence(", ".join(found))
+
+
+def both_stages(before: SessionState, after: SessionState, tools: Sequence[str] = ()) -> str:
+    """Say of a turn that generated a clip and then finished it by itself what came of both stages; "" of any other.
+
+    The clip shows in the state, or in the name of a tool that was used.
+    Source: contract.md 6.5, 6.8.
+    """
+    told = _stages(before, after, tools)
+    return f"{_as_sentence(told)} All of it is kept." if told else ""
+
+
+def _stages(before: SessionState, after: SessionState, tools: Sequence[str] = ()) -> str:
+    """Tell a clip among the new media, and the tracks beside the picture that came with it."""
+    known, now = ([*_media(state.generated_media), *_generated(state.video_infos)] for state in (before, after))
+    clips = [tool for tool in tools if _MAKES_CLIPS.search(tool)]
+    clips = clips or [media for media in now if media not in known and _is_clip(media)]
+    added = [line for line in _new_lines(before.draft, after.draft) if not line.startswith(f"{_LABELS[0]}: ")]
+    if not clips or not added:
+        return ""
+    return f"a raw clip was generated, then this was added to it: {'; '.join(added)}"
+
+
+def _as_sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
+
+
+def _new_lines(before: Any, after: Any) -> list[str]:
+    """Give the lines of the tracks that are there now and were not before, or were others."""
+    then, now = (Counter(_track_line(track) for track in _tracks(draft)[:_TRACKS_READ]) for draft in (before, after))
+    return list((now - then).elements())
 
 
 # ---------------------------------------------------------------- tolerant readers
+
+
+def _media(told: Any) -> list[Any]:
+    """Read generated media: a list, or an object of them. Source: contract.md 4.3."""
+    found = list(told.values()) if isinstance(told, dict) else told if isinstance(told, list) else []
+    return found[:_SEGMENTS_READ]
+
+
+def _generated(files: tuple[Any, ...]) -> list[Any]:
+    """Find the files of a session that say that they were made there; an upload may be listed late, too."""
+    told = ((media, media.get(key)) for media in files[:_SEGMENTS_READ] if isinstance(media, dict) for key in _ORIGINS)
+    return [media for media, origin in told if isinstance(origin, str) and _GENERATED.search(origin)]
+
+
+def _is_clip(media: Any) -> bool:
+    """Say whether a medium is a video, as far as it tells: by its type, by what made it, by its address."""
+    if not isinstance(media, dict):
+        return isinstance(media, str) and bool(_CLIP.search(media))
+    told = (media.get(key) for key in ("file_type", "type", "media_type", "kind", "mime_type", "tool"))
+    words = " ".join(value for value in told if isinstance(value, str))
+    return bool(_CLIP.search(words or " ".join(_sources(media))))
 
 
 @dataclass(frozen=True, slots=True)

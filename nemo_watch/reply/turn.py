@@ -8,28 +8,36 @@ import re
 from typing import Any, Literal
 
 from nemo_watch.model import Turn
+from nemo_watch.reply.events import (
+    CALL_TYPES,
+    END_TYPES,
+    HEARTBEATS,
+    MESSAGE_CHARS,
+    RESULT_TYPES,
+    SILENT_TYPES,
+    SNIPPET_CHARS,
+    bare_text,
+    by_user,
+    comes_again,
+    error_words,
+    only_detail,
+    parts_of,
+    payload_of,
+    refusal_code,
+    sentence_of,
+    word_of,
+)
 from nemo_watch.reply.words import printable, without_secrets
 
 EventKind = Literal["keepalive", "text", "tool", "error", "end", "dropped", "unknown"]
 """What an event was: everything but "keepalive" shows that the turn is alive; "dropped" is known and not for people."""
 
-_HEARTBEATS = frozenset({"", "heartbeat", "ping", "pong", "keepalive", "keep-alive", "keep_alive"})
-_TEXT_TYPES = frozenset({"text", "chunk", "message", "text_delta"})
-_CALL_TYPES = frozenset({"tool_call", "tool_start", "toolcall_start", "function_call"})
-_RESULT_TYPES = frozenset({"tool_result", "tool_end", "toolcall_end", "function_response"})
-_SILENT_TYPES = frozenset(
-    {"thought", "thinking", "thinking_start", "thinking_chunk", "thinking_end", "session_ready", "message_accepted"}
-)
-_END_TYPES = frozenset({"done", "end", "complete", "[done]"})
-
 _TEXT_MOST_CHARS = 1_000_000
 _PROGRESS_CHARS = 4000
 _TOOLS_MOST = 1000
 _UNKNOWN_MOST = 20
-_SNIPPET_CHARS = 200
 _IDS_MOST = 20_000
 _LISTED_MOST = 20_000
-_MESSAGE_CHARS = 500
 
 _NO_CREDITS = "2001"
 NO_CREDITS_SAID = "2001?"
@@ -74,6 +82,7 @@ class TurnBuilder:
         self._no_credits = ""
         self._no_credits_said = ""
         self._seen: set[str] = set()
+        self._before: dict[str, Any] = {}
         self._break_before_text = False
 
     @property
@@ -91,10 +100,12 @@ class TurnBuilder:
     def feed(self, event_type: str, data: str) -> EventKind:
         """Take one event as the stream's parser gives it.
 
-        Repeat: once per event; an ADK event that comes again with the same id is dropped.
+        Repeat: once per event; an event that comes again is dropped. It is known by its id; one without an id by being
+        the very same as the one just before it, if it is a tool's or its text is whole: nobody says a sentence twice
+        in a row, while two equal fragments ("ha", "ha") may be meant.
         """
         raw = data.strip().removeprefix("\ufeff").strip()
-        if raw.lower() in _HEARTBEATS:
+        if raw.lower() in HEARTBEATS:
             return "keepalive"
         if raw.upper() == "[DONE]":
             return "end"
@@ -104,7 +115,7 @@ class TurnBuilder:
             if event_type.lower() == "error":
                 return self._fail(raw)
             return "keepalive"
-        if event_type.lower() in _HEARTBEATS - {"", "message"}:
+        if event_type.lower() in HEARTBEATS - {"", "message"}:
             return "keepalive"
         return self.feed_value(value)
 
@@ -122,12 +133,12 @@ class TurnBuilder:
             if isinstance(event, list):
                 pending.extend(reversed(event))
             elif isinstance(event, dict):
-                inner = _payload(event)
+                inner = payload_of(event)
                 if inner is not None:
                     pending.append(inner)
                 else:
                     kind = self._event(event)
-            elif isinstance(event, str) and event.strip().lower() in _HEARTBEATS:
+            elif isinstance(event, str) and event.strip().lower() in HEARTBEATS:
                 kind = "keepalive"
             elif isinstance(event, str) and event.strip().upper() == "[DONE]":
                 kind = "end"
@@ -153,7 +164,7 @@ class TurnBuilder:
             text=without_noise,
             tools=tuple(self._tools),
             error_code=code,
-            error_message=without_secrets(message)[:_MESSAGE_CHARS],
+            error_message=without_secrets(message)[:MESSAGE_CHARS],
             ended=ended,
             unknown=tuple(self._unknown),
         )
@@ -161,21 +172,24 @@ class TurnBuilder:
     # ------------------------------------------------------------ one event
 
     def _event(self, event: dict[str, Any]) -> EventKind:
-        kind = _word(event.get("type"))
-        parts = _parts(event)
-        if kind in _HEARTBEATS and kind:
+        kind = word_of(event.get("type"))
+        parts = parts_of(event)
+        if kind in HEARTBEATS and kind:
             return "keepalive"
         if not event:
             return "keepalive"
-        if kind in _CALL_TYPES | _RESULT_TYPES:
+        before, self._before = self._before, event
+        if comes_again(event, before, kind, parts):
+            return "dropped"
+        if kind in CALL_TYPES | RESULT_TYPES:
             return self._typed_tool(event, kind)
         if event.get("error") and parts is None and not isinstance(event.get("content"), str):
             return self._fail(event["error"], event)
         if kind == "error":
             return self._fail(event.get("message") or event.get("content") or event.get("text") or "", event)
-        if _refusal_code(event) and parts is None and not kind:
+        if refusal_code(event) and parts is None and not kind:
             return self._fail(event.get("message") or event.get("msg") or "", event)
-        if _only_detail(event):
+        if only_detail(event):
             return self._fail(event["detail"], event)
         failed = self._model_error(event)
         if parts is not None:
@@ -183,13 +197,13 @@ class TurnBuilder:
             return "error" if failed else of_parts
         if failed:
             return "error"
-        if kind in _END_TYPES:
+        if kind in END_TYPES:
             return "end"
-        if kind in _SILENT_TYPES:
+        if kind in SILENT_TYPES:
             return "dropped"
-        text = _bare_text(event, kind)
+        text = bare_text(event, kind)
         if text is not None:
-            return self._fragment(text, by_user=_by_user(event))
+            return self._fragment(text, by_user=by_user(event))
         if "actions" in event or "invocationId" in event or "invocation_id" in event:
             return "dropped"
         return self._remember_unknown(event)
@@ -201,7 +215,7 @@ class TurnBuilder:
             # Fragments may share the id of the whole text that follows them, so only whole events are compared.
             if event_id in self._seen:
                 return "dropped"
-            if len(self._seen) < _IDS_MOST and len(event_id) <= _SNIPPET_CHARS:
+            if len(self._seen) < _IDS_MOST and len(event_id) <= SNIPPET_CHARS:
                 self._seen.add(event_id)
         texts: list[str] = []
         kind: EventKind = "dropped"
@@ -222,7 +236,7 @@ class TurnBuilder:
                 self._result(result.get("name"), result.get("response"))
                 kind = "tool"
         text = "".join(texts)
-        if not text or _by_user(event):
+        if not text or by_user(event):
             return kind
         if partial:
             self._partials.append(self._within(text))
@@ -263,7 +277,7 @@ class TurnBuilder:
 
     def _typed_tool(self, event: dict[str, Any], kind: str) -> EventKind:
         name = next((event[key] for key in ("tool_name", "tool", "name") if isinstance(event.get(key), str)), "")
-        if kind in _CALL_TYPES:
+        if kind in CALL_TYPES:
             self._call(name)
         else:
             self._result(name, event.get("result", event.get("response", event.get("error"))))
@@ -272,18 +286,18 @@ class TurnBuilder:
     def _call(self, name: Any) -> None:
         self._break_before_text = True
         if isinstance(name, str) and name and len(self._tools) < _TOOLS_MOST:
-            self._tools.append(printable(name)[:_SNIPPET_CHARS])
+            self._tools.append(printable(name)[:SNIPPET_CHARS])
 
     def _result(self, name: Any, response: Any) -> None:
         self._break_before_text = True
-        if isinstance(name, str) and name and printable(name)[:_SNIPPET_CHARS] not in self._tools:
+        if isinstance(name, str) and name and printable(name)[:SNIPPET_CHARS] not in self._tools:
             self._call(name)
         if isinstance(response, dict):
             told = response.get("error") or response.get("message") or ""
-            if _refusal_code(response) == _NO_CREDITS or (
-                response.get("error") and _NO_CREDITS_IN_ERROR.search(_sentence(told))
+            if refusal_code(response) == _NO_CREDITS or (
+                response.get("error") and _NO_CREDITS_IN_ERROR.search(sentence_of(told))
             ):
-                self._no_credits = _sentence(told) or _sentence(response)
+                self._no_credits = sentence_of(told) or sentence_of(response)
         elif isinstance(response, str):
             self._scan_text(response)
 
@@ -293,16 +307,16 @@ class TurnBuilder:
         code = event.get("errorCode") or event.get("error_code")
         if not code:
             return False
-        self._note_error(_sentence(code), _sentence(event.get("errorMessage") or event.get("error_message") or ""))
+        self._note_error(sentence_of(code), sentence_of(event.get("errorMessage") or event.get("error_message") or ""))
         return True
 
     def _fail(self, told: Any, event: dict[str, Any] | None = None) -> EventKind:
         details = (event or {}).get("error_details")
         sources = [source for source in (told, event, details) if isinstance(source, dict)]
-        code = next((found for source in sources if (found := _refusal_code(source))), "")
+        code = next((found for source in sources if (found := refusal_code(source))), "")
         message = ""
         for source in [told, *sources]:
-            message = message or _error_words(source)
+            message = message or error_words(source)
         self._note_error(code or "stream_error", message or "The backend reported an error without words.")
         return "error"
 
@@ -310,7 +324,7 @@ class TurnBuilder:
         if code == _NO_CREDITS or _NO_CREDITS_IN_ERROR.search(message):
             self._no_credits = message or code
         if self._error is None:
-            self._error = (printable(code)[:_SNIPPET_CHARS], printable(message))
+            self._error = (printable(code)[:SNIPPET_CHARS], printable(message))
 
     def _scan_text(self, text: str) -> None:
         found = _NO_CREDITS_IN_TEXT.search(text)
@@ -319,7 +333,7 @@ class TurnBuilder:
 
     def _remember_unknown(self, event: Any) -> EventKind:
         if len(self._unknown) < _UNKNOWN_MOST:
-            self._unknown.append(without_secrets(printable(_sentence(event)))[:_SNIPPET_CHARS])
+            self._unknown.append(without_secrets(printable(sentence_of(event)))[:SNIPPET_CHARS])
         return "unknown"
 
 
@@ -332,77 +346,3 @@ def _without_noise(text: str) -> str:
         if starts_sentence and only_noise:
             return before
     return text
-
-
-# ---------------------------------------------------------------- readers of one event's JSON
-
-
-def _payload(event: dict[str, Any]) -> Any | None:
-    """Give what an envelope of success carries, None if the event is not such an envelope."""
-    if "type" in event or "content" in event:
-        return None
-    good = event.get("success") is True or ("code" in event and not _refusal_code(event))
-    data = event.get("data")
-    return data if good and isinstance(data, (dict, list)) else None
-
-
-def _refusal_code(value: dict[str, Any]) -> str:
-    code = value.get("code")
-    if isinstance(code, bool) or not isinstance(code, (int, str)):
-        return ""
-    text = str(code).strip() if isinstance(code, str) else _number(code)
-    return "" if text in {"", "0"} else text[:_SNIPPET_CHARS]
-
-
-def _number(value: int) -> str:
-    return str(value) if abs(value) < 10**18 else "a very large number"
-
-
-def _parts(event: dict[str, Any]) -> list[Any] | None:
-    content = event.get("content")
-    parts = content.get("parts") if isinstance(content, dict) else None
-    return parts if isinstance(parts, list) else None
-
-
-def _by_user(event: dict[str, Any]) -> bool:
-    content = event.get("content")
-    role = content.get("role") if isinstance(content, dict) else event.get("role")
-    return _word(event.get("author")) == "user" or _word(role) == "user"
-
-
-def _bare_text(event: dict[str, Any], kind: str) -> str | None:
-    if kind in _TEXT_TYPES or not kind:
-        for key in ("content", "text"):
-            if isinstance(event.get(key), str):
-                return str(event[key])
-        message = event.get("message")
-        if kind and isinstance(message, str):
-            return message
-    return None
-
-
-def _only_detail(event: dict[str, Any]) -> bool:
-    return bool(event.get("detail")) and not event.keys() - {"detail", "status", "type"}
-
-
-def _word(value: Any) -> str:
-    return value.strip().lower() if isinstance(value, str) else ""
-
-
-def _error_words(source: Any) -> str:
-    if isinstance(source, str):
-        return source
-    if isinstance(source, dict):
-        for key in ("message", "error_message", "msg", "detail", "error"):
-            if isinstance(source.get(key), str) and source[key]:
-                return str(source[key])
-    return _sentence(source) if isinstance(source, list) and source else ""
-
-
-def _sentence(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False)[:_MESSAGE_CHARS]
-    except (ValueError, RecursionError):
-        return "something that cannot be shown"

@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """An editing session with its draft as it is now."""
+    """An editing session with its draft as it is now; `generated` is the media that were made in it."""
 
     session_id: str
     task_id: str
@@ -39,6 +39,7 @@ class SessionRow:
     task_name: str
     language: str
     draft: Json
+    generated: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ class Reads:
         """Find a session."""
         for row in self._rows("SELECT * FROM sessions WHERE session_id = ?", session_id):
             kept = {key: row[key] for key in ("session_id", "task_id", "user_id", "task_name", "language")}
-            return SessionRow(**kept, draft=json.loads(row["draft"]))
+            generated = tuple(json.loads(row["generated"]))
+            return SessionRow(**kept, draft=json.loads(row["draft"]), generated=generated)
         return None
 
     def account(self, user_id: str) -> Account:

@@ -102,4 +102,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
     ),
     ("ALTER TABLE tokens ADD COLUMN used INTEGER NOT NULL DEFAULT 1",),
+    ("ALTER TABLE sessions ADD COLUMN generated TEXT NOT NULL DEFAULT '[]'",),
 )

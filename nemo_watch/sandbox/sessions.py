@@ -42,7 +42,7 @@ async def state(request: Request) -> Response:
         "draft": session.draft,
         "canvas_config": _canvas(session.draft),
         "video_analyses": {},
-        "generated_media": [],
+        "generated_media": list(session.generated),
     }
     told = {"session_id": session.session_id, "task_id": session.task_id, "task_name": session.task_name, "state": held}
     return reply(backend.wire.ok(told))

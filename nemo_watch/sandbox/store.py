@@ -193,7 +193,8 @@ class Store(Reads):
         task_id = f"task_{secrets.token_hex(8)}"
         with transaction(self._db) as db:
             row = (session_id, task_id, user_id, task_name, language, "{}", self._now_ms())
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            columns = "session_id, task_id, user_id, task_name, language, draft, created_ms"
+            db.execute(f"INSERT INTO sessions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - fixed names
         return SessionRow(session_id, task_id, user_id, task_name, language, {})
 
     def add_uploads(self, uploads: Sequence[tuple[Upload, str]]) -> None:
@@ -248,10 +249,18 @@ class Store(Reads):
         rows = self._rows(sql, session_id)
         return [(row["message"], json.loads(row["draft_before"]), json.loads(row["draft_after"])) for row in rows]
 
-    def stage_draft(self, turn: TurnRow, draft: Json) -> None:
-        """Let a session show a draft while its turn still runs; the turn's end replaces it. Repeat: safe."""
+    def stage_draft(self, turn: TurnRow, draft: Json, generated: Json | None = None) -> None:
+        """Let a session show a draft while its turn still runs; the turn's end replaces it.
+
+        What was `generated` for it stays in the session, under its id. Repeat: safe.
+        """
         with transaction(self._db) as db:
             db.execute("UPDATE sessions SET draft = ? WHERE session_id = ?", (_json(draft), turn.session_id))
+            if generated is not None:
+                (row,) = self._rows("SELECT generated FROM sessions WHERE session_id = ?", turn.session_id)
+                others = [media for media in json.loads(row["generated"]) if media["id"] != generated["id"]]
+                kept = json.dumps([*others, generated], separators=(",", ":"))
+                db.execute("UPDATE sessions SET generated = ? WHERE session_id = ?", (kept, turn.session_id))
 
     def finish_turn(self, turn: TurnRow, draft: Json, reply: str) -> bool:
         """Keep what a turn made and settle its price; True if the draft changed.

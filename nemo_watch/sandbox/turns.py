@@ -187,7 +187,7 @@ class Turns:
         call_id = f"call-{secrets.token_hex(4)}"
         feed.tell(ToolCall(call_id, MAKING_TOOL, {"prompt": turn.message}))
         raw = await self._made(turn.draft_before, session, understood.ops, understood.unsupported)
-        await self._db(store.stage_draft, turn, raw.draft)
+        await self._db(store.stage_draft, turn, raw.draft, _raw_clip(turn, raw))
         feed.tell(_done(call_id, MAKING_TOOL, raw, turn))
         feed.tell(Said(raw.text, last=True))
         await self._settings.sleep(fault.seconds)
@@ -237,6 +237,15 @@ class _ScriptError(NemoWatchError):
 def _done(call_id: str, tool: str, made: Edit, turn: TurnRow) -> ToolResult:
     result = {"status": "ok", "tracks": len(made.draft.get("t", []))}
     return ToolResult(call_id, tool, result, {"draft_version": turn.turn_id})
+
+
+def _raw_clip(turn: TurnRow, made: Edit) -> Json:
+    """Describe what the first of two stages made, as the state tells of generated media."""
+    pieces = [piece for track in made.draft.get("t", []) if track.get("tt") == 0 for piece in track.get("sg", [])]
+    clip: Json = {"id": f"generated_{turn.turn_id}", "file_type": "video", "tool": MAKING_TOOL, "prompt": turn.message}
+    if pieces:
+        clip |= {"cdn_url": pieces[0].get("src", ""), "duration": made.draft.get("d", 0) / 1000}
+    return clip
 
 
 def _language(code: str) -> str:

@@ -49,6 +49,27 @@ async def test_an_export_that_the_plan_forbids_stops_new_edits_until_one_passes(
             assert len(records.requests("POST", "/api/render/proxy/lambda")) == 5
 
 
+async def test_the_try_of_a_kept_export_takes_one_other_id_where_its_own_is_refused(
+    tmp_path: Path, source: str
+) -> None:
+    forbidden = Fault("render", "answer", code=402, status=402)
+    with served(tmp_path, forbidden, Fault("render", "answer", code=409, status=409, message="duplicate id")) as place:
+        async with running(place, SELDOM) as daemon:
+            drop(place, source, 1)
+            await come_to(daemon, rejected=1)
+            drop(place, source, 2)
+            await come_to(daemon, held=1)
+            assert await daemon.holds.resume() == ["export_blocked"]
+            await come_to(daemon, delivered=1)
+            for name in ("clip1.mp4", "clip1.txt"):
+                (place.root / "rejects" / name).rename(place.root / "inbox" / name)
+            await come_to(daemon, delivered=2, rejected=0)
+        with Records(tmp_path / "backend") as records:
+            assert len(records.turns()) == len(records.charges()) == 2
+            assert len(records.renders()) == 2
+            assert len(records.requests("POST", "/api/render/proxy/lambda")) == 4
+
+
 async def test_nothing_begins_with_a_token_that_ends_within_the_hour(tmp_path: Path, source: str) -> None:
     later_s = 0.0
     # The backend gives the next token when the first one has ended, and not before.

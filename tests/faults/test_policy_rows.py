@@ -231,6 +231,34 @@ ROWS = [
         "delivered",
         calls={**ONCE, "render": 2},
     ),
+    # An id that was never used and is refused as a duplicate: contract.md 8.1 wants one new id.
+    Row(
+        "duplicate id of a render that is not known",
+        (answer("render", 409, 409, message="duplicate id: x"),),
+        "delivered",
+        calls={**ONCE, "render": 2},
+    ),
+    Row(
+        "duplicate id said by a failure of the server",
+        (answer("render", 500, 500, message="duplicate key value"),),
+        "delivered",
+        calls={**ONCE, "render": 2},
+    ),
+    Row(
+        "duplicate id of a render that was taken",
+        (Fault("render", "mask", code=400, status=200, message="Duplicate ID"),),
+        "delivered",
+        calls={**ONCE, "render": 1},
+    ),
+    Row(
+        "duplicate id again and again",
+        (answer("render", 409, 409, message="duplicate id: x", times=2),),
+        "rejected",
+        "render_failed",
+        "yes",
+        {**ONCE, "render": 2},
+        action=("only the export", "not paid again"),
+    ),
     Row("503 with 404 in its body at a poll", (answer("poll", 404, 503),), "waiting", "retry", calls={"render": 1}),
     Row("a proxy's 404 at a poll", (answer("poll", 0, 404, page=True),), "waiting", "retry", calls={"render": 1}),
     Row(

@@ -137,11 +137,13 @@ def test_talk_of_buttons_and_panels(tmp_path: Path, language: str, talk: tuple[s
 def test_two_stages_in_one_turn(tmp_path: Path) -> None:
     with spoiled(tmp_path, Fault("run_sse", "two_stage", seconds=150), pace=100) as caller:
         session = ready(caller)
-        told, tracks = b"", []
+        told, tracks, made = b"", [], []
         with caller.saying(session, TITLE) as answer:
             for piece in answer.iter_raw():
                 told += piece
-                tracks.append([track["tt"] for track in caller.state(session)["draft"].get("t", [])])
+                held = caller.state(session)
+                tracks.append([track["tt"] for track in held["draft"].get("t", [])])
+                made.append([media["tool"] for media in held["generated_media"]])
         got = [event for event in events(told) if event.get("type") != "heartbeat"]
         parts = [event["content"]["parts"][0] for event in got]
         assert [part["functionCall"]["name"] for part in parts if "functionCall" in part] == [
@@ -151,6 +153,10 @@ def test_two_stages_in_one_turn(tmp_path: Path) -> None:
         assert [event.get("turnComplete") for event in got] == [None, None, True, None, None, True]
         # The raw clip is to be seen before the music is added.
         assert [0, 7] in tracks
+        # It is entered with it, and once.
+        assert [with_it for tt, with_it in zip(tracks, made, strict=True) if tt][:1] == [made[-1]]
+        assert made[-1] == ["generate_video_with_seedance"]
+        assert caller.state(session)["generated_media"][0]["cdn_url"].startswith("http")
         assert sorted(tracks[-1]) == [0, 1, 7]
         assert caller.balance()["total"] == 9_950
     with Records(tmp_path) as records:

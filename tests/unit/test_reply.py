@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from nemo_watch.model import SessionState, Turn
 from nemo_watch.reply import (
     NO_CREDITS_SAID,
     TurnBuilder,
+    both_stages,
     exportable,
     plain_words,
     state_digest,
@@ -139,6 +141,37 @@ class TestTurn:
 
     def test_an_event_that_comes_twice_counts_once(self) -> None:
         assert turn(said("Cut. ", id="a"), said("Cut. ", id="a"), said("Cut.", id="b")).text == "Cut. Cut."
+
+    @pytest.mark.parametrize(
+        "again",
+        [
+            {"type": "text", "content": 'Title added: "One" (0-3s).'},
+            {"type": "text", "content": "已添加标题“One”。"},
+            {"text": "- Cut five pauses\n- Added music at 35%\n"},
+            said("Title added."),
+        ],
+    )
+    def test_a_sentence_without_an_id_that_comes_twice_counts_once(self, again: Any) -> None:
+        heartbeat = {"type": "heartbeat"}
+        assert turn(again, heartbeat, again, again, {"type": "done"}).text == turn(again).text != ""
+
+    def test_a_tool_without_an_id_that_is_told_twice_was_used_once(self) -> None:
+        call = {"type": "tool_call", "name": "edit_multitrack", "args": {"text": "One"}}
+        other = {**call, "args": {"text": "Two"}}
+        assert turn(call, call, other).tools == ("edit_multitrack", "edit_multitrack")
+
+    @pytest.mark.parametrize(
+        ("fragment", "text"),
+        [("ha", "haha"), ("Ha! ", "Ha! Ha!"), ("…", "……"), ("go on. ", "go on. go on."), ("哈", "哈哈")],
+    )
+    def test_fragments_that_are_the_same_are_all_kept(self, fragment: str, text: str) -> None:
+        assert turn({"type": "text", "content": fragment}, {"type": "text", "content": fragment}).text == text
+
+    def test_a_sentence_that_is_said_again_later_is_kept(self) -> None:
+        ready, call = {"type": "text", "content": "It is done."}, {"type": "tool_call", "name": "edit"}
+        assert turn(ready, call, ready).text == "It is done.\nIt is done."
+        # With other ids or at another time it was said, not repeated.
+        assert turn(said("It is done.", timestamp=1.0), said("It is done.", timestamp=2.0)).text.count("done") == 2
 
     def test_text_of_the_user_is_dropped(self) -> None:
         mine = {"content": {"parts": [{"text": "cut the pauses"}], "role": "user"}, "author": "user"}
@@ -447,6 +480,96 @@ class TestChange:
         assert what_changed(full, colder) == "The edit changed details that the timeline summary does not show."
 
 
+class TestBothStages:
+    CLIP: ClassVar[dict[str, Any]] = {"id": "g1", "file_type": "video", "cdn_url": "https://c.example.com/raw.mp4"}
+    TOLD = 'A raw clip was generated, then this was added to it: BGM: Lo-fi (0-10s, 35%); Title: "Urban Dreams" (0-3s).'
+
+    @pytest.mark.parametrize(
+        "media",
+        [
+            [CLIP],
+            {"g1": CLIP},
+            ["https://c.example.com/raw.mp4?sig=1"],
+            [{"url": "https://c.example.com/raw.webm"}],
+            [{"tool": "generate_video_with_seedance"}],
+        ],
+    )
+    def test_a_generated_clip_and_what_was_laid_over_it(self, media: Any) -> None:
+        before, after = SessionState({}), SessionState(EXAMPLE, (), media)
+        assert both_stages(before, after) == self.TOLD + " All of it is kept."
+        assert self.TOLD[1:-1] in what_changed(before, after)
+
+    @pytest.mark.parametrize(
+        ("media", "draft"),
+        [
+            ([], EXAMPLE),
+            ([{"file_type": "audio", "cdn_url": "https://c.example.com/a.mp3"}], EXAMPLE),
+            ([CLIP], {"t": EXAMPLE["t"][:1]}),
+            (5, EXAMPLE),
+            ([None, 5, []], EXAMPLE),
+        ],
+    )
+    def test_other_turns_have_one_stage(self, media: Any, draft: Any) -> None:
+        assert both_stages(SessionState({}), SessionState(draft, (), media)) == ""
+
+    def test_a_clip_among_the_files_or_made_by_a_tool_counts_too(self) -> None:
+        known = ({"filename": "talk.mp4", "file_type": "video"},)
+        before = SessionState({}, known)
+        after = SessionState(EXAMPLE, (*known, {**self.CLIP, "source": "generated"}))
+        assert both_stages(before, after) == self.TOLD + " All of it is kept."
+        # An upload that is listed late was not made there.
+        assert both_stages(SessionState({}), SessionState(EXAMPLE, known)) == ""
+        assert both_stages(before, SessionState(EXAMPLE, known)) == ""
+        told = both_stages(before, SessionState(EXAMPLE, known), ("understand", "generate_video_with_seedance"))
+        assert told == self.TOLD + " All of it is kept."
+
+    def test_a_clip_of_an_earlier_turn_is_no_stage_of_this_one(self) -> None:
+        before = SessionState({"t": EXAMPLE["t"][:1]}, (), [self.CLIP])
+        assert both_stages(before, SessionState(EXAMPLE, (), [self.CLIP])) == ""
+
+
+# By the rows of contract.md 10: buttons, panels, dragging, previews, exports, accounts, settings, editors; and more.
+SCREEN_TALK = """\
+Click the Generate button.
+Just tap on Apply.
+Please open the effects menu.
+Open the media panel to see your clips.
+Drag the clip onto the track.
+You can drop your logo on the timeline.
+Preview it in the timeline.
+You can watch the result in the player.
+Hit the Export button.
+You can now export your video from the top-right corner.
+Check your account for the balance.
+You can see your billing details on the billing page.
+Go to Settings to change the canvas.
+Visit the dashboard for more.
+You can adjust the volume in the editor.
+Select the text layer and change the font in the right panel.
+Press Ctrl+Z to undo.
+Double-click the title to edit it.
+Hover over the clip to see its length.
+点击“生成”按钮。
+请点按应用。
+打开特效菜单。
+您可以打开素材面板查看片段。
+把片段拖到轨道上。
+您可以拖拽标题到其他位置。
+在时间线上预览。
+您可以在播放器里查看效果。
+点击右上角的导出按钮。
+您可以直接导出视频了。
+查看您的账户余额。
+到账单页面看看。
+去设置里更改画布。
+前往控制台查看更多。
+可以在编辑器里调整音量。
+在右侧面板中修改字体。
+按Ctrl+Z撤销。
+选中文字图层，然后修改字体。
+把鼠标移到片段上。""".splitlines()
+
+
 class TestPlainWords:
     @pytest.mark.parametrize(
         ("reply", "plain"),
@@ -462,6 +585,26 @@ class TestPlainWords:
             ("Open the media panel and drag the clip. Title added.", "Title added."),
             ("视频已完成，共10秒。请点击右上角的导出按钮下载。", "视频已完成，共10秒。"),
             ("在时间线中预览效果，然后打开导出面板。字幕已添加。", "字幕已添加。"),
+            # What leads in to a gesture says nothing without it.
+            ("Title added. When you are happy, click the Export button in the top right corner.", "Title added."),
+            ("Title added. Once you're happy with it and it is long enough, hit Export!", "Title added."),
+            ("Title added. As soon as you are done, press the download icon, and enjoy!", "Title added."),
+            ("Title added. To change it, open the properties panel.", "Title added."),
+            ("To make it lively, I added music, and you can click Export.", "To make it lively, I added music."),
+            ("Now that the title is there, click Export.", "The title is there."),
+            ("If you like, I can add subtitles, or click Export.", "If you like, I can add subtitles."),
+            ("字幕已添加。如需更改画布，请前往设置；满意后，请点击导出按钮。", "字幕已添加。"),
+            ("已添加标题后，请点击导出按钮。", "已添加标题。"),
+            # Neither does a heading whose list is gone, or the number of an item that is.
+            (
+                "- Cut 5 pauses\n- Added music\n\nNext steps:\n1. Preview it in the timeline player\n2. Click Export",
+                "- Cut 5 pauses\n- Added music",
+            ),
+            ("Next steps:\n1. Click Export\n2. Music is at 35%.", "Next steps:\n2. Music is at 35%."),
+            (
+                "Check the timeline panel to preview and click Export when satisfied! It has 3 tracks.",
+                "It has 3 tracks.",
+            ),
         ],
     )
     def test_gui_talk_is_dropped(self, reply: str, plain: str) -> None:
@@ -481,6 +624,14 @@ class TestPlainWords:
     def test_gui_talk_alone_is_translated(self, reply: str, plain: str) -> None:
         assert plain_words(reply) == plain
 
+    @pytest.mark.parametrize("talk", SCREEN_TALK)
+    def test_every_kind_of_gesture_goes_and_the_rest_stays(self, talk: str) -> None:
+        done = "标题已添加。" if re.search(r"[\u4e00-\u9fff]", talk) else "Title added."
+        assert plain_words(f"{done} {talk}") == plain_words(f"{talk} {done}") == done
+        alone = plain_words(talk)
+        assert alone not in ("", talk)
+        assert bool(re.search(r"[\u4e00-\u9fff]", alone)) == (done != "Title added.")
+
     @pytest.mark.parametrize(
         "reply",
         [
@@ -489,6 +640,9 @@ class TestPlainWords:
             "Added a click track and a drag race clip; the video opens with a slow pan.",
             "The clip is 2.5 s long, from clip.mp4.",
             "I can't do that. Would you like to trim or export it?",
+            "When the music fades, the title appears. If you like, I can add subtitles.",
+            "I went to the beach clip; the settings of the sun are warm. 标题已移到页面中央，鼠标的特写在最后。",
+            "Changes:\n1. Title\n2.\n\nDone:",
             "",
             "...",
         ],
