@@ -381,7 +381,7 @@ async def test_exit_code_nothing_written_is_no_result(
     black = {"u/black.mp4": await source(tmp_path_factory, "black.mp4")}
     liar = tmp_path / "liar"
     liar.write_text(
-        '#!/bin/sh\n[ "$2" = -version ] && exec echo ffmpeg version 9.0.0 x\n'
+        '#!/bin/sh\n[ "$2" = -version ] && echo ffmpeg version 9.0.0 x && exit\n'
         f'case "$*" in *graph.txt*) for last; do :; done; cp "{black["u/black.mp4"].path}" "$last"; exit 0;; esac\n'
         f'exec "{find_ffmpeg().path}" "$@"\n'
     )
