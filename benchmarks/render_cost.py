@@ -27,7 +27,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gauges import Row, below, show, verdict
+from benchmarks.gauges import Row, below, show, until, verdict
 from nemo_watch.media import find_ffmpeg, probe
 from nemo_watch.sandbox.analyze import analyze
 from nemo_watch.sandbox.compile import FONTS_DIR, Program, compile_draft
@@ -127,7 +127,9 @@ def turn_through_http(clip: Path, folder: Path) -> list[Row]:
         draft = caller.state(session)["draft"]
 
         def export() -> None:
-            done = caller.rendered(Caller.ok(caller.submit(session, draft, "r"))["id"])
+            Caller.ok(caller.submit(session, draft, "r"))
+            until(lambda: caller.poll("r")["status"] in ("completed", "failed"), "the export has ended", 1200)
+            done = caller.poll("r")
             if done["status"] != "completed":
                 raise RuntimeError(f"the export ended as {done}")
 
@@ -150,7 +152,7 @@ def main() -> int:
         draft, source = asyncio.run(planned(clip))
         program = compile_draft(draft, {source.asset.url: source.asset}, Output())
         line = plain_line(program)
-        print(line)
+        print(line, flush=True)
 
         def ours() -> Cost:
             folder = root / "ours"
@@ -175,13 +177,9 @@ def main() -> int:
             for way, run in ways if number % 2 == 0 else reversed(ways):
                 costs[way].append(run())
             one, two = costs["plain"][-1], costs["ours"][-1]
-            rows.append(
-                {
-                    "pair": number + 1, "load before": load,
-                    "plain wall s": one.wall_s, "ours wall s": two.wall_s,
-                    "plain CPU s": one.cpu_s, "ours CPU s": two.cpu_s,
-                }
-            )  # fmt: skip
+            row = {"pair": number + 1, "load before": load, "plain wall s": one.wall_s, "ours wall s": two.wall_s}
+            rows.append(row | {"plain CPU s": one.cpu_s, "ours CPU s": two.cpu_s})
+            print(rows[-1], flush=True)
         turn = turn_through_http(clip, root / "store")
     show(f"render cost: {SECONDS} s of 1080p to {program.duration_ms / 1000:g} s, one plain command beside ours", rows)
     print(f"The two files are {'the same, byte for byte' if same else 'NOT the same'}.")
