@@ -183,6 +183,9 @@ def main() -> int:
         turn = turn_through_http(clip, root / "store")
     show(f"render cost: {SECONDS} s of 1080p to {program.duration_ms / 1000:g} s, one plain command beside ours", rows)
     print(f"The two files are {'the same, byte for byte' if same else 'NOT the same'}.")
+    busiest, cpus = max(row["load before"] for row in rows), os.cpu_count() or 1
+    if busiest > cpus / 2:
+        print(f"The machine was busy, with a load of up to {busiest:.1f} on {cpus} CPUs: wall times tell little here.")
     show("the whole turn through HTTP, for information", turn)
     medians = {
         (way, key): statistics.median(getattr(cost, key) for cost in found)
