@@ -16,7 +16,7 @@ from nemo_watch.sandbox.intent import understand
 from nemo_watch.sandbox.plan import edit
 from nemo_watch.sandbox.render import Output, RenderedFile, RenderError, render
 from tests.integration.test_render import draft, pieces, rendered, source
-from tests.media_fixtures import clip, colours, frame_ids, grey_frame, rms_db, samples, stream_seconds
+from tests.media_fixtures import changed_share, clip, colours, frame_ids, grey_frame, rms_db, samples, stream_seconds
 
 Factory = pytest.TempPathFactory
 FPS = 30
@@ -205,6 +205,19 @@ async def test_of_two_voices_the_first_is_heard(tmp_path_factory: Factory, tmp_p
     )
     plain = rms_db(samples(clip(tmp_path_factory, "two_voices.mkv")), 0.2, 1.8)
     assert abs(rms_db(samples(file.path), 0.2, 1.8) - plain) < 0.3
+
+
+@pytest.mark.parametrize("name", ["still.png", "still.jpg"])
+async def test_a_picture_alone_is_a_video_of_three_seconds(
+    tmp_path_factory: Factory, tmp_path: Path, name: str
+) -> None:
+    _, file = await edited(tmp_path_factory, tmp_path, name, 'add the title "Quarterly update" for 1 second')
+    assert (file.width, file.height) == (320, 240)
+    for stream in ("v", "a"):
+        assert stream_seconds(file.path, stream) == pytest.approx(3.0, abs=1 / FPS)
+    assert max(map(abs, samples(file.path))) == 0
+    untitled, titled = (grey_frame(file.path, at_s, 320, 180) for at_s in (2.0, 0.5))
+    assert changed_share(untitled, titled, 320) > 0.005
 
 
 # ---------------------------------------------------------------- a source that breaks off
