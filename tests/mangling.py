@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import resource
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,7 +18,23 @@ def within_cpu(seconds: float) -> Iterator[None]:
     """Fail if the block takes more of the processor than this, whatever else the machine does meanwhile."""
     begun_s = time.process_time()
     yield
-    assert time.process_time() - begun_s < seconds
+    assert time.process_time() - begun_s < seconds, "too much of the processor"
+
+
+@contextlib.contextmanager
+def bounded(*, cpu_s: float, mib: int = 256) -> Iterator[None]:
+    """Fail if the block takes more of the processor or of memory than this.
+
+    Memory is the most that the process held while the block ran, beyond what it held before. The kernel tells only of
+    the most ever: a block that stays below an earlier one's, which was within its bound, is within it, too.
+    """
+    most_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open("/proc/self/statm", "rb") as file:
+        held_kib = int(file.read().split()[1]) * resource.getpagesize() // 1024
+    with within_cpu(cpu_s):
+        yield
+    now_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert now_kib <= most_kib or now_kib - held_kib < mib * 1024, "too much memory"
 
 
 JUNK = st.recursive(

@@ -59,6 +59,8 @@ _RECIPES: dict[str, list[str]] = {
     "pauses_noise.mp4": _two("color=gray:s=320x180:r=30", _tone(4, 0.5, 2.5, "+0.003*(random(0)-0.5)*2"), 12),
     "frameid.mp4": _two(_BITS, _PAUSES, 20),
     "frameid_short.mp4": _two(_BITS, _PAUSES, 8),
+    "frameid_25.mp4": _two(_BITS.replace("r=30", "r=25"), _PAUSES, 4),
+    "frameid_50.mp4": _two(_BITS.replace("r=30", "r=50"), _PAUSES, 4),
     # 4.8 s of every 6 s are loud: 80 s of sound, the rest pauses
     "frameid_long.mp4": _two(_BITS, _tone(6, 0.6, 5.4), 100),
     # frames 2, 3 and 4 of every seven are missing, and what is left keeps its times

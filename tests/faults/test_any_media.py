@@ -6,12 +6,14 @@ What passes the look at an upload is measured and rendered, too: what is wrong i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,17 @@ SOUNDS = ("tone.mp3", "tone.wav", "tone.m4a", "tone.aac", "cover.mp3")
 STILLS = ("still.png", "still.jpg", "still.gif", "still.webp")
 PROBE_S = 20.0
 """Far above what any look takes (0.3 s), below what ends it by force."""
+RENDER_S = 60.0
+"""The same for a second or ten of a small picture (0.5 s)."""
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    begun_s = time.monotonic()
+    try:
+        yield
+    finally:
+        assert time.monotonic() - begun_s < seconds
 
 
 def broken(factory: Factory, name: str, data: st.DataObject) -> Path:
@@ -76,7 +89,8 @@ def test_any_result_is_whole_or_corrupt(tmp_path_factory: Factory, data: st.Data
     path, before = broken(tmp_path_factory, "faststart.mp4", data), children()
     code = "fine"
     try:
-        info = asyncio.run(verify_video(str(path), expected_s=12.0))
+        with within(RENDER_S):
+            info = asyncio.run(verify_video(str(path), expected_s=12.0))
     except MediaError as error:
         code = error.code
     else:
@@ -101,7 +115,8 @@ def test_any_source_is_rendered_to_the_frame_or_refused(
         size = (video.width, video.height, video.fps) if video else (0, 0, 0.0)
         facts = (info.audio is not None, video is not None and video.hdr, path.stat().st_size)
         asset = Asset("x", "u/x", name, info.kind, info.duration_ms, *size, *facts)
-        file = asyncio.run(render(what, {"u/x": Source(asset, str(path))}, Output(), str(job)))
+        with within(RENDER_S):
+            file = asyncio.run(render(what, {"u/x": Source(asset, str(path))}, Output(), str(job)))
     except (MediaError, DraftError, RenderError):
         assert not list(job.glob("out.*"))
     else:
@@ -124,7 +139,8 @@ def test_any_draft_that_is_taken_can_be_rendered(tmp_path_factory: Factory, what
     }
     job = tmp_path_factory.mktemp("job")
     try:
-        file = asyncio.run(render(what, sources, Output(quality="draft", resolution="90p"), str(job)))
+        with within(RENDER_S):
+            file = asyncio.run(render(what, sources, Output(quality="draft", resolution="90p"), str(job)))
     except DraftError:
         return
     assert file.size_bytes > 0

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,11 @@ from nemo_watch.errors import UnintelligibleError
 from nemo_watch.model import SessionState
 from nemo_watch.reply import TurnBuilder, plain_words, state_digest, timeline_summary, total_duration_s, what_changed
 from nemo_watch.sandbox.captions import MAX_BYTES, CaptionsError, read_cues
+from nemo_watch.sandbox.compile import Output, compile_draft
+from nemo_watch.sandbox.desk import MAX_JSON_BYTES
+from nemo_watch.sandbox.draft import MOST_SEGMENTS
+from nemo_watch.sandbox.errors import DraftError
+from nemo_watch.sandbox.facts import Asset
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 60.0
@@ -58,6 +64,30 @@ def draft(unit: str) -> None:
 def track(unit: str) -> None:
     made = wire.loads(f'{{"t":[{{"tt":7,"sg":[{filled(UNITS[unit], JSON_MOST_BYTES - 40)}0]}}]}}'.encode())
     assert "cues" in timeline_summary(made)
+
+
+def program(kind: str) -> None:
+    """Give the sandbox a draft as large as a request may be, and the most costly one that it compiles."""
+    url = "https://cdn.example.com/v/abc/city_a.mp4"
+    clip = Asset(url, url, "city_a.mp4", "video", 60_000, 1920, 1080, 30.0, has_audio=True, hdr=False, size_bytes=9)
+    empty, size = '{"tt":0,"sg":[]}', MAX_JSON_BYTES - 300
+    # Each of them begins before the last: an input each, and a part for every sixteen.
+    jumps = [{"s": at * 100, "d": 100, "src": url, "ss": 50_000 - at * 20} for at in range(MOST_SEGMENTS)]
+    one = {"tt": 0, "sg": jumps[:1]}
+    drafts: dict[str, Any] = {
+        "tracks": {"t": [json.loads(empty)] * (size // (len(empty) + 1))},
+        "segments": {"t": [{"tt": 0, "sg": [{}] * (size // 4)}]},
+        "jumps": {"t": [{"tt": 0, "sg": jumps}]},
+        "text": {"t": [one, {"tt": 7, "sg": [{"s": 0, "d": 100, "tx": filled("{an1}", size)}]}]},
+        "names": {"t": [one], **{f"{number:09}": 0 for number in range(size // 14)}},
+    }
+    assert len(json.dumps(drafts[kind], separators=(",", ":"))) <= MAX_JSON_BYTES
+    with contextlib.suppress(DraftError):
+        made = compile_draft(drafts[kind], {url: clip}, Output())
+        assert kind in ("jumps", "names")
+        assert len(made.stages) == (126 if kind == "jumps" else 1)
+        return
+    assert kind in ("tracks", "segments", "text")
 
 
 def event(unit: str) -> None:
@@ -111,7 +141,7 @@ def deep(begin: str) -> None:
 
 
 CASES: dict[str, Callable[[str], None]] = {
-    one.__name__: one for one in (reply, draft, track, event, flood, words, cues, deep)
+    one.__name__: one for one in (reply, draft, track, program, event, flood, words, cues, deep)
 }
 
 
@@ -121,6 +151,7 @@ CASES: dict[str, Callable[[str], None]] = {
         *(("reply", unit) for unit in ("lists", "objects")),
         *(("draft", unit) for unit in ("lists", "tracks")),
         ("track", "objects"),
+        *(("program", kind) for kind in ("tracks", "segments", "jumps", "text", "names")),
         *(("event", unit) for unit in ("lists", "events")),
         ("flood", "a"),
         ("words", "Done."),

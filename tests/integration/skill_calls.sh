@@ -6,11 +6,14 @@
 #   API the backend's address, CLIP the video, OUT a folder for replies and files, MESSAGE what is to be done.
 # CALLER: "now" as the newest document has it, "seeds" as the shortest ones (no language, no user_id), "first" as the
 # first one (the real user id in every path, /draft in place of /lambda).
+# REPLIES: where fields stand: "now" as the newest document has it, "withdrawn" as the reference that was withdrawn says
+# of renders (the sibling gateway's are there, too), "bare" for a backend without an envelope.
 # POLL_S, LOOKS: how long to wait between two looks at the export, and how many there are; the documents say 30 and 10.
 set -eu
 
 API=$1 CLIP=$2 OUT=$3 MESSAGE=$4
 CALLER=${CALLER:-now}
+REPLIES=${REPLIES:-now}
 POLL_S=${POLL_S:-30}
 LOOKS=${LOOKS:-10}
 
@@ -23,10 +26,17 @@ for key in sys.argv[2:]:
 print(value if isinstance(value, str) else json.dumps(value))' "$@"
 }
 
+# Keys on the way to a field; without quotes below, as there may be none and two.
+DATA=data STATUS_AT=status URL_AT='output url'
+case $REPLIES in
+  withdrawn) STATUS_AT='data status' URL_AT='data outputUrl' ;;
+  bare) DATA= ;;
+esac
+
 # ---- token
 CLIENT_ID=$(python3 -c 'import uuid; print(uuid.uuid4())')
 curl -sS -X POST "$API/api/auth/anonymous-token" -H "X-Client-Id: $CLIENT_ID" -o "$OUT/token.json"
-TOKEN=$(pick "$OUT/token.json" data token)
+TOKEN=$(pick "$OUT/token.json" $DATA token)
 
 call() { # call NAME METHOD URL [curl's options]: an authenticated call, its reply in OUT/NAME
   name=$1 method=$2 url=$3
@@ -46,7 +56,7 @@ RENDER=$API/api/render/proxy/lambda
 case $CALLER in
   seeds) SESSION_BODY='{"task_name":"project"}' USER_FIELD='' ;;
   first)
-    ME=$(pick "$OUT/token.json" data user_id)
+    ME=$(pick "$OUT/token.json" $DATA user_id)
     USER_FIELD="\"user_id\":\"$ME\","
     ;;
 esac
@@ -57,11 +67,15 @@ call credits_before.json GET "$API/api/credits/balance/simple"
 # ---- session
 call session.json POST "$API/api/tasks/$ME/with-session/nemo_agent" \
   -H "Content-Type: application/json" -d "$SESSION_BODY"
-SESSION_ID=$(pick "$OUT/session.json" data session_id)
-TASK_ID=$(pick "$OUT/session.json" data task_id)
+SESSION_ID=$(pick "$OUT/session.json" $DATA session_id)
+TASK_ID=$(pick "$OUT/session.json" $DATA task_id)
 
 # ---- upload: no Content-Type of ours, curl sets the boundary
 call upload.json POST "$API/api/upload-video/nemo_agent/$ME/$SESSION_ID" -F "files=@$CLIP"
+
+# ---- the other kind of upload: an address in place of a file
+call upload_url.json POST "$API/api/upload-video/nemo_agent/$ME/$SESSION_ID" \
+  -H "Content-Type: application/json" -d '{"urls":["https://example.com/video.mp4"],"source_type":"url"}'
 
 # ---- state before
 call state_before.json GET "$API/api/state/nemo_agent/$ME/$SESSION_ID/latest"
@@ -75,7 +89,7 @@ call stream.txt POST "$API/run_sse" -N --max-time 900 \
 
 # ---- state after: the draft is what is exported, verbatim
 call state.json GET "$API/api/state/nemo_agent/$ME/$SESSION_ID/latest"
-pick "$OUT/state.json" data state draft >"$OUT/draft.json"
+pick "$OUT/state.json" $DATA state draft >"$OUT/draft.json"
 call credits.json GET "$API/api/credits/balance/simple"
 
 # ---- export
@@ -85,12 +99,19 @@ POLL=$RENDER/$RENDER_ID
 if [ "$CALLER" = first ]; then
   RENDER=$API/api/render/proxy/draft OUTPUT='' POLL=$API/api/render/proxy/$RENDER_ID
 fi
-{
-  printf '{"id":"%s","sessionId":"%s","draft":' "$RENDER_ID" "$SESSION_ID"
-  cat "$OUT/draft.json"
-  printf '%s}' "$OUTPUT"
-} >"$OUT/submit.json"
-call submitted.json POST "$RENDER" -H "Content-Type: application/json" -d "@$OUT/submit.json"
+submit() { # submit NAME ID
+  {
+    printf '{"id":"%s","sessionId":"%s","draft":' "$2" "$SESSION_ID"
+    cat "$OUT/draft.json"
+    printf '%s}' "$OUTPUT"
+  } >"$OUT/submit.json"
+  call "$1" POST "$RENDER" -H "Content-Type: application/json" -d "@$OUT/submit.json"
+}
+submit submitted.json "$RENDER_ID"
+
+# ---- another one that waits behind it, called off
+submit submitted_too.json "$RENDER_ID-2"
+call cancelled.json POST "$API/api/render/proxy/lambda/$RENDER_ID-2/cancel"
 
 # ---- poll
 look=0 STATUS=pending
@@ -98,7 +119,7 @@ while [ "$STATUS" != completed ]; do
   look=$((look + 1))
   [ "$look" -le "$LOOKS" ] || { echo "the export is still $STATUS after $LOOKS looks" >&2; exit 1; }
   call poll.json GET "$POLL"
-  STATUS=$(pick "$OUT/poll.json" status)
+  STATUS=$(pick "$OUT/poll.json" $STATUS_AT)
   case $STATUS in
     completed) ;;
     pending | processing) sleep "$POLL_S" ;;
@@ -110,7 +131,7 @@ while [ "$STATUS" != completed ]; do
 done
 
 # ---- download, without the token: another host has the file
-curl -sS -f -L -o "$OUT/output.mp4" "$(pick "$OUT/poll.json" output url)"
+curl -sS -f -L -o "$OUT/output.mp4" "$(pick "$OUT/poll.json" $URL_AT)"
 
 # ---- and the other way to it, through the backend
 call fallback.mp4 GET "$API/api/render/proxy/$RENDER_ID/download" -f -L
@@ -118,4 +139,4 @@ call fallback.mp4 GET "$API/api/render/proxy/$RENDER_ID/download" -f -L
 # ---- a link for a browser
 call claim.json POST "$API/api/auth/claim-token" \
   -H "Content-Type: application/json" -d "{\"task_id\":\"$TASK_ID\",\"session_id\":\"$SESSION_ID\"}"
-pick "$OUT/claim.json" data claim_token >/dev/null
+pick "$OUT/claim.json" $DATA claim_token >/dev/null

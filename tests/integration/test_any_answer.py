@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nemo_watch.client import Client, Credentials, Timeouts, UploadSource
 from nemo_watch.errors import CloudError, MediaError
 from nemo_watch.model import Export, Session, SkillHeaders
-from tests.mangling import STREAMS, mangled_bytes
+from tests.mangling import STREAMS, bounded, mangled_bytes
 from tests.plain_server import raw, serving
 
 SKILL = SkillHeaders("ai-video-pro-online", "1.0.0", "unknown")
@@ -122,7 +122,8 @@ def test_any_answer_is_a_value_or_an_error_of_ours(
     tmp_path_factory: pytest.TempPathFactory, name: str, answer: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
-    asyncio.run(asyncio.wait_for(exchanged(CALLS[name], answer, folder), 30))
+    with bounded(cpu_s=10):
+        asyncio.run(asyncio.wait_for(exchanged(CALLS[name], answer, folder), 30))
 
 
 async def exchanged(call: Call, answer: bytes, folder: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_watch.media import box_duration_ms, sniff
-from tests.mangling import mangled_bytes, within_cpu
+from tests.mangling import bounded, mangled_bytes
 from tests.media_fixtures import clip
 
 CLIPS = ("faststart.mp4", "clip.mov", "clip.avi", "clip.webm", "clip.mkv", "tone.mp3", "tone.wav", "tone.m4a")
@@ -30,7 +30,7 @@ def test_any_file_is_judged_in_a_few_reads(
     fd = os.memfd_create("clip")
     try:
         os.write(fd, bad)
-        with within_cpu(2):
+        with bounded(cpu_s=2):
             for size in (len(bad), 1 << 40):
                 seen = sniff(fd, size, name)
                 assert seen.verdict in ("whole", "incomplete", "unchecked", "not_media", "empty")

@@ -254,7 +254,7 @@ async def test_progress_rises_to_the_end(tmp_path_factory: Factory, tmp_path: Pa
 def stand_in(folder: Path, script: str) -> Iterator[None]:
     """A program in ffmpeg's place, for behaviour that cannot be had from ffmpeg at will."""
     program = folder / "stand-in"
-    program.write_text(f'#!/bin/sh\n[ "$2" = -version ] && exec echo ffmpeg version 9.0.0 x\n{script}\n')
+    program.write_text(f'#!/bin/sh\n[ "$2" = -version ] && echo ffmpeg version 9.0.0 x && exit\n{script}\n')
     program.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))

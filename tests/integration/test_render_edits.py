@@ -16,7 +16,7 @@ from nemo_watch.sandbox.intent import understand
 from nemo_watch.sandbox.plan import edit
 from nemo_watch.sandbox.render import Output, RenderedFile, RenderError, render
 from tests.integration.test_render import draft, pieces, rendered, source
-from tests.media_fixtures import clip, colours, frame_ids, grey_frame, rms_db, samples, stream_seconds
+from tests.media_fixtures import changed_share, clip, colours, frame_ids, grey_frame, rms_db, samples, stream_seconds
 
 Factory = pytest.TempPathFactory
 FPS = 30
@@ -74,6 +74,53 @@ async def test_a_source_without_a_steady_rate_keeps_its_times(tmp_path_factory: 
     # A frame that is missing is the one before it, shown on.
     there = [n - (n % 7 - 1) if n % 7 in (2, 3, 4) else n for n in range(30, 120)]
     assert frame_ids(file.path) == there
+
+
+@pytest.mark.parametrize("rate", [25, 50])
+async def test_a_source_of_another_rate_shows_at_each_moment_what_it_shows_there(
+    tmp_path_factory: Factory, tmp_path: Path, rate: int
+) -> None:
+    name = f"frameid_{rate}.mp4"
+    file = await rendered(tmp_path_factory, tmp_path, draft((0, pieces(name, (1000, 1500)))), name)
+    shown = frame_ids(file.path)
+    assert len(shown) == 45
+    # On time to the nearest frame of the source, which is one or two of its frames later at each step.
+    assert shown[0] == rate
+    for at, frame in enumerate(shown):
+        assert abs(frame - (1 + at / FPS) * rate) <= 1, (at, frame)
+    assert shown == sorted(shown)
+
+
+# ---------------------------------------------------------------- the letters of a title
+
+
+DANGEROUS = ["{\\an1}", "\\N", "%{pts}", "[x];", "It's", "{b}\\h", "<i>", "&amp;"]
+
+
+async def test_no_letter_of_a_title_is_taken_for_a_command(tmp_path_factory: Factory, tmp_path: Path) -> None:
+    """Each of them alone: of one that is obeyed there is nothing to see then, and no other hides that."""
+
+    def said(words: list[str]) -> dict[str, Any]:
+        texts = [
+            {"id": f"x{at}", "s": at * 200, "d": 200, "tx": text, "ts": {"fs": 160}} for at, text in enumerate(words)
+        ]
+        return draft((0, pieces("black.mp4", (0, 200 * len(words)))), (7, texts))
+
+    harmless = ["#" * len(text) for text in DANGEROUS]
+    file = await rendered(tmp_path_factory, tmp_path / "a", said(DANGEROUS), "black.mp4")
+    await rendered(tmp_path_factory, tmp_path / "b", said(harmless), "black.mp4")
+    # The graph is the same, whatever is said.
+    one, two = ((tmp_path / folder / "job" / "graph.txt").read_text() for folder in "ab")
+    assert one == two
+    for at, text in enumerate(DANGEROUS):
+        frame = grey_frame(file.path, at * 0.2 + 0.1, 320, 180)
+        bright = [(place % 320, place // 320) for place, level in enumerate(frame) if level > 120]
+        assert bright, f"nothing is drawn of {text}"
+        # In the middle, and as wide as so many letters are: none is missing, none has moved the rest.
+        left, right = min(x for x, _ in bright), max(x for x, _ in bright)
+        assert abs((left + right) / 2 - 160) < 12, text
+        assert right - left > 5.5 * len(text), text
+        assert all(50 < y < 130 for _, y in bright), text
 
 
 # ---------------------------------------------------------------- the shape
@@ -158,6 +205,19 @@ async def test_of_two_voices_the_first_is_heard(tmp_path_factory: Factory, tmp_p
     )
     plain = rms_db(samples(clip(tmp_path_factory, "two_voices.mkv")), 0.2, 1.8)
     assert abs(rms_db(samples(file.path), 0.2, 1.8) - plain) < 0.3
+
+
+@pytest.mark.parametrize("name", ["still.png", "still.jpg"])
+async def test_a_picture_alone_is_a_video_of_three_seconds(
+    tmp_path_factory: Factory, tmp_path: Path, name: str
+) -> None:
+    _, file = await edited(tmp_path_factory, tmp_path, name, 'add the title "Quarterly update" for 1 second')
+    assert (file.width, file.height) == (320, 240)
+    for stream in ("v", "a"):
+        assert stream_seconds(file.path, stream) == pytest.approx(3.0, abs=1 / FPS)
+    assert max(map(abs, samples(file.path))) == 0
+    untitled, titled = (grey_frame(file.path, at_s, 320, 180) for at_s in (2.0, 0.5))
+    assert changed_share(untitled, titled, 320) > 0.005
 
 
 # ---------------------------------------------------------------- a source that breaks off

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nemo_watch.sandbox.server import SandboxServer
-from tests.mangling import DRAFT, JUNK, mangled, mangled_bytes
+from tests.mangling import DRAFT, JUNK, bounded, mangled, mangled_bytes
 from tests.sandbox_wire import Caller, clip_bytes, events
 
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nHello <i>there</i>\n\n2\n00:00:03,000 --> 00:00:04,000\nBye\n"
@@ -55,6 +55,12 @@ def draft(caller: Caller, session: str) -> Any:
     return json.loads(text)
 
 
+def asked(caller: Caller, path: str, body: bytes, content_type: str = "application/json") -> httpx.Response:
+    """Send a request to a sandbox of this process: what it costs there counts."""
+    with bounded(cpu_s=10):
+        return caller.http.post(path, content=body, headers={"Content-Type": content_type})
+
+
 @pytest.fixture(autouse=True)
 def nothing_fails_inside(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.ERROR, logger="nemo_watch.sandbox"):
@@ -73,7 +79,7 @@ def body_of(answer: httpx.Response) -> Any:
 def test_any_draft_is_rendered_or_refused(caller: Caller, session: str, draft: Any, data: st.DataObject) -> None:
     body = {"id": f"render_{uuid.uuid4()}", "sessionId": session, "draft": data.draw(mangled(draft))}
     body["output"] = data.draw(st.just({}) | st.just({}) | mangled({"fps": 30, "format": "mp4", "quality": "draft"}))
-    answer = caller.http.post("/api/render/proxy/lambda", content=json.dumps(body).encode())
+    answer = asked(caller, "/api/render/proxy/lambda", json.dumps(body).encode())
     told = body_of(answer)
     if answer.status_code == 200:
         name = told["data"]["id"]
@@ -96,7 +102,7 @@ def test_any_body_has_an_answer(caller: Caller, session: str, data: st.DataObjec
     body = json.dumps(data.draw(mangled(bodies[path]) | JUNK)).encode()
     if data.draw(st.booleans()):
         body = data.draw(mangled_bytes(body))
-    answer = caller.http.post(path, content=body, headers={"Content-Type": "application/json"})
+    answer = asked(caller, path, body)
     if answer.headers["content-type"].startswith("text/event-stream"):
         assert events(answer.content)
     else:
@@ -107,8 +113,7 @@ def test_any_body_has_an_answer(caller: Caller, session: str, data: st.DataObjec
 @given(body=mangled_bytes(FORM))
 @example(body=FORM.replace(SRT, b"1\n00:00:01,000 --> 00:00:02,000\n&#" + b"1" * 3990 + b"{\n}" + b"1" * 3000))
 def test_any_upload_has_an_answer(caller: Caller, session: str, body: bytes) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = caller.http.post(f"/api/upload-video/nemo_agent/me/{session}", content=body, headers=headers)
+    answer = asked(caller, f"/api/upload-video/nemo_agent/me/{session}", body, "multipart/form-data; boundary=x")
     assert body_of(answer)["code"] in (0, 400, 4001, 4002)
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from nemo_watch import media
 from nemo_watch.daemon import Outcome
-from tests.media_fixtures import changed_share, clip, frame_ids, grey_frame, rms_db, samples, stream_seconds
+from tests.media_fixtures import (
+    changed_share,
+    clip,
+    describe,
+    frame_ids,
+    grey_frame,
+    rms_db,
+    samples,
+    stream_seconds,
+    top_boxes,
+)
 from tests.program import Place
 
 FPS = 30
@@ -49,7 +60,7 @@ async def test_pauses_go_music_comes_and_the_size_is_as_asked(
         tmp_path,
         {
             "cut.mp4": (source, "cut the pauses, add background music, and export in 1080p"),
-            "music.mp4": (source, "add background music"),
+            "music.mp4": (source, 'add background music and add the title "Quarterly update" for 2 seconds'),
         },
     )
     assert (outcome.delivered, outcome.rejected, outcome.waiting) == (2, 0, 0)
@@ -57,6 +68,9 @@ async def test_pauses_go_music_comes_and_the_size_is_as_asked(
     info = await media.probe(result)
     assert info.video is not None
     assert (info.video.width, info.video.height) == (1920, 1080)
+    assert re.search(r"Video: h264 \(High\).*yuv420p.*, 1920x1080 \[SAR 1:1 .* 30 fps", describe(result))
+    boxes = top_boxes(result)
+    assert boxes.index("moov") < boxes.index("mdat")
     expected_s = kept_s(20.0, PAUSES_20)
     assert abs(stream_seconds(result, "v") - expected_s) <= 0.1
     assert abs(stream_seconds(result, "a") - expected_s) <= 0.1
@@ -74,7 +88,12 @@ async def test_pauses_go_music_comes_and_the_size_is_as_asked(
     assert report["timeline"].startswith("Timeline (2 tracks): 1. Video: ")
     assert report["backend"] == "sandbox"
 
-    before, after = samples(source), samples(str(place.root / "outbox" / "music.mp4"))
+    titled = str(place.root / "outbox" / "music.mp4")
+    for at_s, shown in ((1.0, True), (1.9, True), (2.1, False), (4.0, False)):
+        share = changed_share(*(grey_frame(path, at_s, 384, 216) for path in (source, titled)), 384, (1 / 3, 2 / 3))
+        assert (share > 0.01) if shown else (share == 0), (at_s, share)
+
+    before, after = samples(source), samples(titled)
     for begin in (2.8, 6.8, 10.8):
         assert rms_db(before, begin, begin + 1.4) < -80
         assert -45 <= rms_db(after, begin, begin + 1.4) <= -20

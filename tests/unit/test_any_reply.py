@@ -18,7 +18,7 @@ from nemo_watch.reply import exportable, state_digest, timeline_summary, total_d
 from nemo_watch.sandbox.compile import Output, compile_draft
 from nemo_watch.sandbox.errors import DraftError
 from nemo_watch.sandbox.facts import Asset
-from tests.mangling import DRAFT, JUNK, mangled, mangled_bytes
+from tests.mangling import DRAFT, JUNK, bounded, mangled, mangled_bytes
 
 NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
 LIMIT = datetime(9999, 1, 1, tzinfo=UTC)
@@ -97,9 +97,15 @@ def test_any_reply_is_a_value_or_an_error_of_ours(name: str, data: st.DataObject
     body = json.dumps(value).encode()
     if data.draw(st.booleans()):
         body = data.draw(mangled_bytes(body))
+    status = data.draw(STATUSES)
+    with bounded(cpu_s=4):
+        understood(name, status, body, read)
+
+
+def understood(name: str, status: int, body: bytes, read: Callable[[Any], Any]) -> None:
     wire.read_until(body)
     try:
-        payload = wire.unwrap(data.draw(STATUSES), body, "testing")
+        payload = wire.unwrap(status, body, "testing")
     except CloudError as error:
         is_a_sentence(error)
         return
@@ -155,7 +161,12 @@ def judged(draft: Any, other: Any) -> None:
 @given(mangled(DRAFT), mangled(DRAFT), st.sampled_from(["", "720p", "0p", "٣p", "99999p"]))
 @example({"t": [{"tt": "a" * 5000}]}, {}, "")
 def test_any_draft_is_told_and_is_a_program_or_a_sentence(draft: Any, other: Any, resolution: str) -> None:
-    judged(draft, other)
+    with bounded(cpu_s=4):
+        judged(draft, other)
+        compiled(draft, resolution)
+
+
+def compiled(draft: Any, resolution: str) -> None:
     if not isinstance(draft, dict):
         return
     try:
