@@ -24,8 +24,10 @@ _SCENE = re.compile(r"^lavfi\.scd\.time=([\d.]+)")
 _SILENCE = re.compile(r"^lavfi\.silence_(start|end)=(-?[\d.]+)")
 
 
-async def analyze(path: str, info: MediaInfo) -> Analysis:
+async def analyze(path: str, info: MediaInfo, *, scenes: bool = True) -> Analysis:
     """Measure the first sound and picture stream; a quick pass each (about a second for ten minutes of sound).
+
+    Without `scenes` the picture is not looked at: of a short clip every one is decoded for them.
 
     An image or a stream that cannot be decoded gives an empty analysis: there is nothing to say of it.
 
@@ -37,8 +39,9 @@ async def analyze(path: str, info: MediaInfo) -> Analysis:
     bins = await _levels(path, limits) if info.audio else []
     floor_db, speech_db, threshold_db = silence_threshold(bins)
     silences = await _silences(path, info.duration_ms, threshold_db, limits) if threshold_db is not None else ()
-    scenes = await _scenes(path, info.duration_ms, limits) if info.kind == "video" and info.video else ()
-    return Analysis(silences, scenes, loudness_bins(bins), speech_db, floor_db)
+    seen = scenes and info.kind == "video" and info.video is not None
+    found = await _scenes(path, info.duration_ms, limits) if seen else ()
+    return Analysis(silences, found, loudness_bins(bins), speech_db, floor_db)
 
 
 def silence_threshold(levels: Sequence[float]) -> tuple[float | None, float | None, float | None]:

@@ -19,6 +19,7 @@ from nemo_watch.sandbox.analyze import analyze
 from nemo_watch.sandbox.captions import MAX_BYTES, CaptionsError, read_cues
 from nemo_watch.sandbox.facts import Analysis, Asset, AssetKind, Cue
 from nemo_watch.sandbox.fields import LONGEST_MS
+from nemo_watch.sandbox.intent import Measure
 from nemo_watch.sandbox.records import Upload
 from nemo_watch.sandbox.render import Source
 from nemo_watch.sandbox.voices import Voices
@@ -77,18 +78,20 @@ class Assets:
             video is not None and video.hdr,
         )
 
-    async def measured(self, uploads: Sequence[Upload]) -> tuple[Asset, ...]:
-        """Tell all that is known of uploads; what was never measured is measured now, which can take a while."""
-        return tuple([await self._measured(upload) for upload in uploads])
+    async def measured(self, uploads: Sequence[Upload], measure: Measure) -> tuple[Asset, ...]:
+        """Tell what is known of uploads; what was never measured is measured now, which can take a while."""
+        return tuple([await self._measured(upload, measure) for upload in uploads])
 
-    async def heard(self, uploads: Sequence[Upload], urls: Collection[str], language: str) -> tuple[Asset, ...]:
-        """Tell all that is known of uploads, and what is said in those of these addresses: a twentieth of their length.
+    async def heard(
+        self, uploads: Sequence[Upload], urls: Collection[str], language: str, measure: Measure
+    ) -> tuple[Asset, ...]:
+        """Tell what is known of uploads, and what is said in those of these addresses: a twentieth of their length.
 
         Raises: MediaToolError if there is no usable ffmpeg.
         """
         listed = []
         for upload in uploads:
-            asset = await self._measured(upload)
+            asset = await self._measured(upload, measure)
             listed.append(
                 replace(asset, words=await self._voices.of(upload, language)) if upload.url in urls else asset
             )
@@ -102,20 +105,24 @@ class Assets:
         """Name the uploads by address, with where their bytes lie, as rendering needs them."""
         return {u.url: Source(_asset(u, None, ()), str(self._root / u.path)) for u in uploads}
 
-    async def _measured(self, upload: Upload) -> Asset:
+    async def _measured(self, upload: Upload, measure: Measure) -> Asset:
         path = self._root / upload.path
         if upload.kind == "subtitle":
             return _asset(upload, None, await asyncio.to_thread(_cues, path))
-        if upload.kind == "image":
+        if upload.kind == "image" or measure == "nothing":
             return _asset(upload, None, ())
         # The same content in two sessions is measured once, also when both ask at the same time.
         async with self._measuring.setdefault(upload.sha256, asyncio.Lock()):
-            cache = self._root / "cache" / f"{upload.sha256}.json"
-            analysis = await asyncio.to_thread(_from_cache, cache)
+            whole = self._root / "cache" / f"{upload.sha256}.json"
+            sound = whole.with_suffix(".sound.json")
+            analysis = await asyncio.to_thread(_from_cache, whole)
+            if analysis is None and measure == "sound":
+                analysis = await asyncio.to_thread(_from_cache, sound)
             if analysis is None:
+                scenes = measure == "everything"
                 async with self._children:
-                    analysis = await analyze(str(path), await probe(str(path)))
-                await asyncio.to_thread(_to_cache, cache, analysis)
+                    analysis = await analyze(str(path), await probe(str(path)), scenes=scenes)
+                await asyncio.to_thread(_to_cache, whole if scenes else sound, analysis)
         return _asset(upload, analysis, ())
 
 

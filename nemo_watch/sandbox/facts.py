@@ -33,7 +33,8 @@ class Analysis:
 
     `silences` are raw (start, end) of every quiet stretch; how much of them is cut is the plan's business.
     `loudness` is (start of bin, RMS in dB) and `speech_db` and `floor_db` are its loud and quiet level; both are None
-    if there is no sound. A sound whose loud and quiet level hardly differ has no silences at all.
+    if there is no sound. A sound whose loud and quiet level hardly differ has no silences at all. `scenes_ms` is empty,
+    too, if nobody needed them.
     """
 
     silences: tuple[tuple[int, int], ...]

@@ -12,7 +12,7 @@ from typing import Literal
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.assets import Assets
 from nemo_watch.sandbox.faults import Fault
-from nemo_watch.sandbox.intent import Music, Op, Undo, understand
+from nemo_watch.sandbox.intent import Music, Op, Undo, measure_for, understand
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.plan import Edit, edit
 from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
@@ -218,10 +218,11 @@ class Turns:
         earlier: Sequence[Json] = (),
     ) -> Edit:
         uploads = await self._db(self._db.store.uploads, session.session_id)
-        assets = await self._assets.measured(uploads) if ops else self._assets.listed(uploads)
+        measure = measure_for(ops)
+        assets = await self._assets.measured(uploads, measure) if ops else self._assets.listed(uploads)
         made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
         if made.unheard:  # only now is it known whose words are needed: listening takes a while
-            assets = await self._assets.heard(uploads, made.unheard, session.language)
+            assets = await self._assets.heard(uploads, made.unheard, session.language, measure)
             made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
         return made
 

@@ -30,6 +30,7 @@ from nemo_watch.sandbox.intent import (
     Trim,
     Undo,
     Volume,
+    measure_for,
     understand,
 )
 from nemo_watch.sandbox.plan import Edit, edit
@@ -558,3 +559,19 @@ def test_operations_are_applied_in_one_order_however_they_come(ops: list[Op]) ->
     assets = (video(), other("talk.srt", "subtitle", cues=CUES), other("logo.png", "image"))
     straight = do(*ALL, assets=assets)
     assert do(*ops, assets=assets) == straight
+
+
+@pytest.mark.parametrize(
+    ("words", "measure"),
+    [
+        ('add the title "One" and music', "nothing"),
+        ("cut the first 5 seconds", "nothing"),
+        ("cut the pauses and add music", "sound"),
+        ("cut the silence at the start", "sound"),
+        ("trim the intro", "everything"),
+        ("cut the pauses and make a 10 second highlight", "everything"),
+        ("generate a summary", "everything"),
+    ],
+)
+def test_only_what_an_operation_needs_is_measured(words: str, measure: str) -> None:
+    assert measure_for(understand(words).ops) == measure

@@ -15,6 +15,7 @@ from nemo_watch.sandbox.intent.ops import (
     Highlight,
     Logo,
     Loudness,
+    Measure,
     Mood,
     Music,
     Op,
@@ -29,6 +30,7 @@ from nemo_watch.sandbox.intent.ops import (
     TrimPart,
     Undo,
     Volume,
+    measure_for,
 )
 from nemo_watch.sandbox.intent.understand import Understood, understand
 
@@ -47,6 +49,7 @@ __all__ = [
     "Limit",
     "Logo",
     "Loudness",
+    "Measure",
     "Mood",
     "Music",
     "Op",
@@ -63,5 +66,6 @@ __all__ = [
     "Undo",
     "Volume",
     "limit_of",
+    "measure_for",
     "understand",
 ]

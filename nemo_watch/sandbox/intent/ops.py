@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -165,3 +166,20 @@ ORDER: tuple[type[Op], ...] = (
     Fade, Summary,
 )  # fmt: skip
 """The order in which operations are applied, whatever the order in the sentence."""
+
+Measure = Literal["nothing", "sound", "everything"]
+"""What must be measured of uploads: their pauses and loudness, and for everything their changes of scene, too."""
+
+
+def measure_for(ops: Iterable[Op]) -> Measure:
+    """Tell what operations need to know: a change of scene is found by decoding every picture of a short clip."""
+    found: Measure = "nothing"
+    for op in ops:
+        match op:
+            case Highlight() | Summary() | Trim(part="intro" | "outro"):
+                return "everything"
+            case CutPauses() | Trim(part="edges" | "head_edge" | "tail_edge"):
+                found = "sound"
+            case _:
+                pass
+    return found
