@@ -193,3 +193,11 @@ def test_undo_goes_back_one_draft_and_to_the_uploads_at_last() -> None:
     mixed = edit(titled, [Undo(), Music()], (), (video(),), "en", [{}, cut])
     assert (track(mixed.draft, 7), len(track(mixed.draft, 1))) == ([], 1)
     assert placed == {} or cuts(placed) == [(0, 12_000)]
+
+
+def test_a_speed_that_is_taken_off_leaves_no_millisecond_that_the_source_has_not() -> None:
+    clip = video(ms=11, analysis=None)
+    fast = edit({}, [Speed(2.0)], (), [clip], "en").draft
+    slow = edit(fast, [Remove("speed")], (), [clip], "en").draft
+    (piece,) = slow["t"][0]["sg"]
+    assert (piece["sp"], piece["s"], piece["d"], piece["sd"]) == (1.0, 0, 11, 11)

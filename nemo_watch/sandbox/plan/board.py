@@ -238,22 +238,27 @@ class Board:
             return round(ms / factor)
 
         quick: list[Json] = []
+        at = 0
         for seg in self.main():
-            start, end = moved(int(seg["s"])), moved(int(seg["s"]) + int(seg["d"]))
-            if end <= start:
-                continue
+            length = moved(int(seg["s"]) + int(seg["d"])) - moved(int(seg["s"]))
             asset = self.asset(seg)
             still = asset is not None and asset.kind == "image"
             now = 1.0 if still else round(float(seg.get("sp", 1.0)) * factor, 6)
             now = 1.0 if abs(now - 1) < 1e-4 else now
-            taken = round((end - start) * now)
-            if asset is not None and not still:  # a rounded millisecond at four times the speed is four of the source
-                taken = min(taken, asset.duration_ms - int(seg.get("ss", 0)))
-            quick.append({**seg, "s": start, "d": end - start, "sp": now, "sd": taken})
+            taken = round(length * now)
+            if asset is not None and not still:
+                # A rounded millisecond at four times the speed is four of the source, and may be more than it has.
+                left = asset.duration_ms - int(seg.get("ss", 0))
+                if taken > left:
+                    length, taken = (left, left) if now == 1 else (length, left)
+            if length <= 0:
+                continue
+            quick.append({**seg, "s": at, "d": length, "sp": now, "sd": taken})
+            at += length
         self.tracks(VIDEO)[0]["sg"] = quick
         for text in self.tracks(TEXT):
             if is_captions(text):
-                text["sg"] = _moved_captions(text["sg"], moved)
+                text["sg"] = _moved_captions(text["sg"], lambda ms: min(moved(ms), at))
             else:
                 text["sg"] = _moved_titles(text["sg"], moved, old_ms, self.duration_ms)
         self._lengths_changed()
