@@ -16,6 +16,11 @@ settings.register_profile("nemo-watch", deadline=None, derandomize=bool(os.envir
 settings.load_profile("nemo-watch")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: most tests wait for a file system or a clock half of their time."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 @pytest.fixture
 def open_tmp() -> Iterator[Path]:
     """A temporary folder that other users may enter, which pytest's own are not."""
