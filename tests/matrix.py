@@ -69,10 +69,11 @@ class Cell:
 
 async def cell(root: Path, profile: str, case: Case) -> Cell:
     """Run one job against a backend of its own. Effects: files below `root`. Repeat: with another `root`."""
+    script = Faults(case.faults)
     server = SandboxServer(
         root / "backend",
         profile=profile,
-        faults=Faults(case.faults),
+        faults=script,
         heartbeat_s=10.0,
         pace=PACE,
         reissues_unused=True,
@@ -97,7 +98,7 @@ async def cell(root: Path, profile: str, case: Case) -> Cell:
             code=_code(job),
             charged=len(records.charges()),
             edits=sum(turn.changed_draft for turn in records.turns()),
-            lost=tuple(_lost(place, job, case)),
+            lost=(*_lost(place, job, case), *_unplayed(script)),
         )
     return Cell(profile, case.name, promised, found)
 
@@ -130,6 +131,10 @@ def _lost(place: Place, job: Job | None, case: Case) -> Iterator[str]:
     if state == "rejected":
         report = place.report("talk.mp4.error.toml", "rejects")
         yield from (f"no {key} in the report" for key in ("message", "action", "paid") if not report.get(key))
+
+
+def _unplayed(script: Faults) -> Iterator[str]:
+    yield from (f"fault {number} never came" for number, times in enumerate(script.played, 1) if not times)
 
 
 @functools.cache

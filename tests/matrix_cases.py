@@ -104,7 +104,7 @@ def _codes(*kinds: str) -> Iterator[Case]:
 
 def _anywhere() -> Iterator[Case]:
     """What networks and proxies do to any call."""
-    for on in ("token", "session", "upload", "state", "balance", "run_sse", "render", "poll", "cdn"):
+    for on in ("token", "session", "upload", "state", "balance", "run_sse", "render", "poll", "cdn", "claim"):
         said = rejected("edit_no_effect") if on == "run_sse" else DELIVERED
         yield Case(f"{on} cut", (Fault(on, "cut"),), said)
         yield Case(f"{on} lost", (Fault(on, "lose"),))
@@ -157,7 +157,9 @@ def _results() -> Iterator[Case]:
     yield Case("render is forgotten", (Fault("poll", "forget"),))
     # Before the second id is submitted, it is asked for: that is the second of the three.
     yield Case("render is forgotten twice", (Fault("poll", "forget", times=3),), rejected("render_failed", charged=1))
-    yield Case("render taken, answer lost, id known", (Fault("render", "lose"), Fault("render", "existing")))
+    yield Case("render taken, answer lost, asked for", (Fault("render", "lose"),))
+    known_again = (Fault("render", "lose"), Fault("poll", "forget"), Fault("render", "existing"))
+    yield Case("render taken, answer lost, the same id again gives it", known_again)
     yield Case("duplicate id", (Fault("render", "answer", code=409, status=409, message="duplicate id: x"),))
     yield Case("duplicate id of what was taken", (Fault("render", "mask", code=409, message="duplicate id: x"),))
     yield Case("no address, three times", (Fault("poll", "no_url", times=3),))

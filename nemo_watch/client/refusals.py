@@ -58,7 +58,7 @@ _TELLING = frozenset({401, 402, 403, 413, 415, 429})
 _BUSINESS = frozenset({"1001", "1002", "2001", "4001", "4002"})
 _USED_BEFORE = re.compile(r"\bduplicate|\balready (?:exists|used|in use|taken)\b|重复|已存在", re.I)
 # These mean what they say, also in such words: "You have already used your free exports."
-_OF_THE_ACCOUNT = frozenset({"1001", "1002", "2001", "402", "403", "429"})
+_OF_THE_ACCOUNT = frozenset({"1001", "1002", "2001", "4001", "4002", "402", "403", "429"})
 _TRY_AGAIN = "Try again; if it stays so, ask the backend's support."
 
 

@@ -24,7 +24,7 @@ from nemo_watch.reply import printable, without_secrets
 DEEPEST = 200
 """How deep a reply may be nested: JSON deeper than this is no draft of anybody."""
 
-_LARGE_FLOAT = re.compile(r"\d[eE]\+?0*[1-9]\d\d|\d{300}")
+_LARGE_FLOAT = re.compile(r"\d[eE]\+?0*[1-9]\d\d|(?<!\d)\d{200}")
 _MOST_DIGITS = 4000
 
 TOKEN_LIFE = timedelta(days=7)

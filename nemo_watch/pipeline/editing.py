@@ -113,7 +113,12 @@ async def _say(house: House, job: Job, session: Session, name: str, message: str
         told = reply.plain_words(turn.text) or turn.error_message
         await house.ledger.intend(job.job_id, name, house.token, {**fence, "told": told})
         return None
-    answer = {"text": turn.text, "error_code": turn.error_code, "error_message": turn.error_message}
+    answer = {
+        "text": turn.text,
+        "error_code": turn.error_code,
+        "error_message": turn.error_message,
+        "tools": list(turn.tools),
+    }
     await house.ledger.intend(job.job_id, name, house.token, {**fence, "answer": answer})
     return turn
 
@@ -142,7 +147,7 @@ async def _is_answered(house: House, job: Job, session: Session, step: Step) -> 
     """See once more what an answer that was heard to its end has changed, if its reading was interrupted."""
     if "answer" not in step.data or "look_at" in step.data:
         return False
-    turn = Turn(**step.data["answer"])
+    turn = Turn(**{**step.data["answer"], "tools": tuple(step.data["answer"].get("tools", ()))})
     return await _settled(house, job, session, step.name, _state_from_json(step.data["before"]), turn)
 
 

@@ -102,6 +102,11 @@ async def _submit_or_find(
                 raise
             status = await _ask(house, job, data["render_id"])
             if status is None:
+                told = error.__cause__
+                if len(data["ids"]) > 1 and isinstance(told, RefusedError) and told.code != "409":
+                    # A fresh id cannot have been used before: the words were about something else.
+                    await house.ledger.clear(job.job_id, name)
+                    raise told from None
                 return None
     await house.holds.export_passed()
     data |= {"acknowledged": True, "submitted_at": now().isoformat()}

@@ -140,7 +140,7 @@ def _stages(before: SessionState, after: SessionState, tools: Sequence[str] = ()
     added = [line for line in _new_lines(before.draft, after.draft) if not line.startswith(f"{_LABELS[0]}: ")]
     if not clips or not added:
         return ""
-    return f"a raw clip was generated, then this was added to it: {'; '.join(added)}"
+    return f"a raw clip was generated, then finished; beside the picture there is now: {'; '.join(added)}"
 
 
 def _as_sentence(words: str) -> str:

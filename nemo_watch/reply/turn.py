@@ -239,7 +239,8 @@ class TurnBuilder:
         if not text or by_user(event):
             return kind
         if partial:
-            self._partials.append(self._within(text))
+            if kept := self._within(text):
+                self._partials.append(kept)
         else:
             self._chars -= sum(map(len, self._partials))
             self._partials.clear()
@@ -293,6 +294,9 @@ class TurnBuilder:
         if isinstance(name, str) and name and printable(name)[:SNIPPET_CHARS] not in self._tools:
             self._call(name)
         if isinstance(response, dict):
+            if response.get("error") or word_of(response.get("status")) in ("error", "failed"):
+                # What failed was not used: nobody may say that it made something.
+                self._tools = [tool for tool in self._tools if tool != name]
             told = response.get("error") or response.get("message") or ""
             if refusal_code(response) == _NO_CREDITS or (
                 response.get("error") and _NO_CREDITS_IN_ERROR.search(sentence_of(told))

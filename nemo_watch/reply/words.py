@@ -160,6 +160,13 @@ _LEADING_FACT = re.compile(
     re.I,
 )
 _DONE_ZH = re.compile(r"^\W*(?:已|我)")
+# A clause that says what was done or not done is news and no request, whatever else it speaks of.
+_NEWS = re.compile(
+    r"\b(?:could|can|was|were|is|are|did|does|has|have)\s*(?:n['’]t|not)\b|\bcan(?:['’]t|not)\b|\bunable\b|\bfail(?:s|ed)?\b"
+    r"|^\W*(?:I|we)(?:['’]ve|\s+have)?(?:\s+(?:just|also|now|already))?\s+\w+ed\b"
+    r"|无法|不能|未能|没有|没能|失败",
+    re.I,
+)
 _COORDINATED = re.compile(r"^\W*(?:and|or|but)\b", re.I)
 _JUDGED_CHARS = 20_000
 _SENTENCE_CHARS = 1_000
@@ -247,7 +254,7 @@ def _without_gestures(sentence: str) -> tuple[str, tuple[str, ...]]:
     replaced: list[str] = []
     dropping = False
     for clause, joint in pieces:
-        gesture = _gesture_in(clause)
+        gesture = None if _NEWS.search(clause) else _gesture_in(clause)
         # "open the panel and play it": what follows a gesture without a new subject belongs to the gesture.
         if gesture or (dropping and not _says_something(clause)):
             if not dropping and not _COORDINATED.search(clause):
@@ -260,6 +267,8 @@ def _without_gestures(sentence: str) -> tuple[str, tuple[str, ...]]:
             left.append((clause, joint))
     if not left:
         return "", tuple(replaced) or (_instead_of(sentence),)
+    if not replaced and any(_NEWS.search(clause) for clause, _ in pieces):
+        return sentence, ()
     if not replaced:
         # The gesture spans clauses, so no clause can be kept by itself.
         return "", (_instead_of(sentence),)

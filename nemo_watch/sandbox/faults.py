@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import tomllib
@@ -14,7 +15,7 @@ from nemo_watch.errors import OperatorError
 from nemo_watch.sandbox.wire import Heartbeat
 
 Endpoint = Literal[
-    "token", "balance", "session", "state", "upload", "run_sse", "render", "poll", "cancel", "download", "cdn"
+    "token", "claim", "balance", "session", "state", "upload", "run_sse", "render", "poll", "cancel", "download", "cdn"
 ]
 """`download` is the fallback at the API, `cdn` the other host."""
 
@@ -72,6 +73,7 @@ _ONLY: dict[str, frozenset[str]] = {
 
 _PATHS: tuple[tuple[Endpoint, str, re.Pattern[str]], ...] = (
     ("token", "POST", re.compile(r"/api/auth/anonymous-token")),
+    ("claim", "POST", re.compile(r"/api/auth/claim-token")),
     ("balance", "GET", re.compile(r"/api/credits/balance/simple")),
     ("session", "POST", re.compile(r"/api/tasks/.*")),
     ("state", "GET", re.compile(r"/api/state/.*")),
@@ -123,6 +125,10 @@ class Fault:
             raise ValueError(f'"{self.do}" can only be done on {" or ".join(sorted(_ONLY[self.do]))}, not on {self.on}')
         if min(self.times, self.after, self.seconds, self.events, self.retry_after) < 0:
             raise ValueError("no number may be below 0")
+        if self.status and not 200 <= self.status <= 599:
+            raise ValueError("status is one of HTTP, 200 to 599")
+        if not all(map(math.isfinite, (self.seconds, self.retry_after))):
+            raise ValueError("seconds and retry_after are numbers that end")
         if not 0 <= self.rate <= 1 or not 0 <= self.share <= 1:
             raise ValueError("rate and share lie between 0 and 1")
 
@@ -135,6 +141,11 @@ class Faults:
         self._seed = seed
         self._seen = [0] * len(self._faults)
         self._done = [0] * len(self._faults)
+
+    @property
+    def played(self) -> tuple[int, ...]:
+        """Tell how often each fault was played, in the order of the script."""
+        return tuple(self._done)
 
     def next(self, endpoint: Endpoint | None) -> Fault | None:
         """Tell what is to be done to a request that has just come, None: answer it well. Repeat: once a request."""
@@ -163,7 +174,7 @@ def parse(text: str, name: str) -> Faults:
         raise _bad(name, f"it is no TOML: {error}") from error
     rows = table.pop("fault", [])
     seed = table.pop("seed", 0)
-    if table or not isinstance(seed, int) or not isinstance(rows, list):
+    if table or isinstance(seed, bool) or not isinstance(seed, int) or not isinstance(rows, list):
         raise _bad(name, "it holds a number seed and [[fault]] tables, and nothing else")
     return Faults([_fault(row, f"{name}, fault {number}") for number, row in enumerate(rows, 1)], seed=seed)
 
@@ -173,6 +184,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {"on": get_args(Endpoint), "do": get_args
 
 
 def _fault(row: Mapping[str, Any], where: str) -> Fault:
+    if not isinstance(row, dict):
+        raise _bad(where, "it is a table")
     known = {field.name: str(field.type) for field in fields(Fault)}
     for key, value in row.items():
         if key not in known:

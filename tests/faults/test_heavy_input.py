@@ -30,12 +30,13 @@ from nemo_watch.sandbox.errors import DraftError
 from nemo_watch.sandbox.facts import Asset
 
 MEMORY_BYTES = 1 << 30
-CPU_S = 60.0
+CPU_S = 30.0
 UNITS = {
     "lists": "[],",
     "objects": "{},",
     "events": '{"text":"a"},',
     "tracks": '{"sg":[{}]},',
+    "digits": '"' + "1" * 299 + '",',
 }
 CUE = "1\n00:00:01,000 --> 00:00:02,000\n"
 MARKS = ("<a", "&#1", "\n1")
@@ -118,6 +119,15 @@ def flood(unit: str) -> None:
     asyncio.run(read())
 
 
+def fragments(unit: str) -> None:
+    """Send far more fragments than a text may have, and look at the text after each one, as the daemon does."""
+    builder = TurnBuilder()
+    builder.feed("", json.dumps({"partial": True, "content": {"parts": [{"text": "x" * 999_990}]}}))
+    for number in range(20_000):
+        builder.feed("", json.dumps({"id": str(number), "partial": True, "content": {"parts": [{"text": unit}]}}))
+        assert len(builder.text_so_far) <= 1_000_000
+
+
 def words(unit: str) -> None:
     for pad in (" ", "\t", "\n ", "click the ", "http://a?", '"'):
         assert plain_words(f"{unit}{filled(pad, 1_000_000)}{unit}")
@@ -141,19 +151,20 @@ def deep(begin: str) -> None:
 
 
 CASES: dict[str, Callable[[str], None]] = {
-    one.__name__: one for one in (reply, draft, track, program, event, flood, words, cues, deep)
+    one.__name__: one for one in (reply, draft, track, program, event, flood, fragments, words, cues, deep)
 }
 
 
 @pytest.mark.parametrize(
     ("case", "argument"),
     [
-        *(("reply", unit) for unit in ("lists", "objects")),
+        *(("reply", unit) for unit in ("lists", "objects", "digits")),
         *(("draft", unit) for unit in ("lists", "tracks")),
         ("track", "objects"),
         *(("program", kind) for kind in ("tracks", "segments", "jumps", "text", "names")),
         *(("event", unit) for unit in ("lists", "events")),
         ("flood", "a"),
+        ("fragments", "a"),
         ("words", "Done."),
         *(("deep", begin) for begin in ("[", '{"data":')),
         *(("cues", mark) for mark in MARKS),

@@ -18,7 +18,7 @@ async def test_both_stages_are_told_of_and_kept(tmp_path: Path, tmp_path_factory
         place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), ASK)
         await eventually(lambda: "talk.report.toml" in place.files("outbox"), "delivered")
         report = place.report("talk.report.toml")
-        assert "A raw clip was generated, then this was added to it: " in report["reply"]
+        assert "A raw clip was generated, then finished; beside the picture there is now: " in report["reply"]
         assert "All of it is kept." in report["reply"]
         assert "BGM: " in report["timeline"]
         assert 'Title: "One"' in report["timeline"]

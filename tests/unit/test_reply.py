@@ -482,7 +482,7 @@ class TestChange:
 
 class TestBothStages:
     CLIP: ClassVar[dict[str, Any]] = {"id": "g1", "file_type": "video", "cdn_url": "https://c.example.com/raw.mp4"}
-    TOLD = 'A raw clip was generated, then this was added to it: BGM: Lo-fi (0-10s, 35%); Title: "Urban Dreams" (0-3s).'
+    TOLD = 'A raw clip was generated, then finished; beside the picture there is now: BGM: Lo-fi (0-10s, 35%); Title: "Urban Dreams" (0-3s).'
 
     @pytest.mark.parametrize(
         "media",
@@ -643,6 +643,11 @@ class TestPlainWords:
             "When the music fades, the title appears. If you like, I can add subtitles.",
             "I went to the beach clip; the settings of the sun are warm. 标题已移到页面中央，鼠标的特写在最后。",
             "Changes:\n1. Title\n2.\n\nDone:",
+            "I could not add the download icon, because there is no such asset.",
+            "The title was not added because you need to select the text layer first.",
+            "Sorry, I can't remove the Save button from the picture.",
+            "I synced the cuts to click track tempo and added the title.",
+            "无法点击导出按钮，因为没有素材。",
             "",
             "...",
         ],
