@@ -482,7 +482,10 @@ class TestChange:
 
 class TestBothStages:
     CLIP: ClassVar[dict[str, Any]] = {"id": "g1", "file_type": "video", "cdn_url": "https://c.example.com/raw.mp4"}
-    TOLD = 'A raw clip was generated, then finished; beside the picture there is now: BGM: Lo-fi (0-10s, 35%); Title: "Urban Dreams" (0-3s).'
+    TOLD = (
+        "A raw clip was generated, then finished; beside the picture there is now: BGM: Lo-fi (0-10s, 35%); "
+        'Title: "Urban Dreams" (0-3s).'
+    )
 
     @pytest.mark.parametrize(
         "media",
