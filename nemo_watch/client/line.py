@@ -6,6 +6,7 @@ Touches: the network.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,12 @@ from nemo_watch.client.transport import Timeouts, base_url, bounded, converted, 
 _REDIRECTS_MOST = 5
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Read the certificates that are trusted: a tenth of a second, so once for a process."""
+    return httpx.create_ssl_context()
+
+
 class Line:
     """Four kinds of connections, none of which follows a redirect or tries again by itself."""
 
@@ -30,7 +37,7 @@ class Line:
         self.api = base_url(api_url, "The backend's address (backend.url)")
         self.timeouts = timeouts
         self._near = is_loopback(self.api.host)
-        context = trust or httpx.create_ssl_context()
+        context = trust or _trusted()
 
         def session(*, keep: int, proxied: bool) -> httpx.AsyncClient:
             return httpx.AsyncClient(
