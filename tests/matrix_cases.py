@@ -104,7 +104,7 @@ def _codes(*kinds: str) -> Iterator[Case]:
 
 def _anywhere() -> Iterator[Case]:
     """What networks and proxies do to any call."""
-    for on in ("token", "session", "upload", "state", "balance", "run_sse", "render", "poll", "cdn", "claim"):
+    for on in ("token", "session", "upload", "state", "balance", "run_sse", "render", "poll", "cdn"):
         said = rejected("edit_no_effect") if on == "run_sse" else DELIVERED
         yield Case(f"{on} cut", (Fault(on, "cut"),), said)
         yield Case(f"{on} lost", (Fault(on, "lose"),))
