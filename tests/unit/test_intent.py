@@ -437,6 +437,7 @@ EFFECTS = [
     ("unmute the music", ["music=0.35"]),
     ("reduce volume to 30", ["clip=0.3"]),
     ("make it 1x", ["no speed"]),
+    ("speed up a.mp4 2x", ["place:a.mp4", "x2"]),
     ("remove the fade in", ["no fade_in"]),
     ("去掉淡出", ["no fade_out"]),
     ("without the music please", ["no music"]),

@@ -170,7 +170,7 @@ def test_work_on_the_timeline_is_not_thrown_away_for_one_file() -> None:
     both = told("add music", *assets)
     one = told("speed up a.mp4", *assets, draft=both.draft)
     assert (one.draft, one.tools) == (both.draft, ())
-    assert one.text.startswith("Not done: a.mp4 alone would take the place")
+    assert one.text.startswith("Not done: a.mp4 alone would replace the whole timeline")
     over = told("start over, cut the pauses in a.mp4", *assets, draft=both.draft)
     assert {s["m"]["name"] for s in track(over.draft, 0)} == {"a.mp4"}
     first = told("cut the pauses in a.mp4", *assets)

@@ -109,6 +109,9 @@ def _factor(match: re.Match[str], *, divides: bool | None) -> float:
 
 def _take_speed(reading: Reading, match: re.Match[str], factor: float) -> None:
     reading.blank(match)
+    for file in re.finditer(F, match[0]):  # "speed up a.mp4 2x": the name is still to be read
+        at = match.start() + file.start()
+        reading.rest = reading.rest[:at] + file[0] + reading.rest[at + 1 :]
     while reading.take(r"\b(?:speed\w*|slow\w*|fast\w*|playback|times|pace|tempo|rate)\b|速度|加速|减速|播放|倍速?"):
         pass
     if not reading.denied(match.start()):

@@ -40,7 +40,7 @@ _MEDIA = "mp4|mov|avi|webm|mkv|m4v|jpe?g|png|gif|webp|mp3|wav|m4a|aac|srt|vtt"
 _FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}?\.(?:{_MEDIA})(?!\.?[A-Za-z0-9_])", re.I)
 _WORDS_BEFORE_NAME = re.compile(
     r"[\u4e00-\u9fff]*(?:把|将|用|加|加上|加入|添加|放|放上|放入|去掉|删掉|删除|移除|剪掉|换成|换为|改成|改为|保留|和|与|跟|及|音乐|字幕|标志|水印|从|给|对|在)"
-    r"(?=[!-~])"
+    r"(?=[A-Za-z0-9_(])"
 )
 _WHOLE_FILE = re.compile(rf".{{1,200}}\.(?:{_MEDIA})", re.I | re.S)
 _OUTPUT_NAME = re.compile(r"(?:\b(?:as|named|called|into|save|name)|命名为|名为|叫做|保存为|导出为)\s*$", re.I)

@@ -163,6 +163,8 @@ def _elsewhere(work: Work, op: Place, *, anew: bool) -> bool:
         return True
     if shown and there and anew:
         work.board.start_over(shown)
+        work.tell("placed", names=say.names(work.language, shown), total=work.s(work.board.duration_ms))
+        work.used("place_media")
     elif shown and there - {asset.url for asset in shown}:
         work.tell("work_kept", names=say.names(work.language, shown))
         return True

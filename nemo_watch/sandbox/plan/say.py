@@ -31,7 +31,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "没有改动：不会改用其他素材。",
     ),
     "work_kept": (
-        'Not done: {names} alone would take the place of all that is on the timeline. If so, begin with "start over, ".',
+        'Not done: {names} alone would replace the whole timeline. Begin with "start over," if that is meant.',
         "未做：只对 {names} 操作会丢掉时间线上的其他内容。确需如此，请在同一条消息开头写“重新开始，”。",
     ),
     "image_left": (
