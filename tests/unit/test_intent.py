@@ -421,6 +421,7 @@ EFFECTS = [
     ("去掉b.mp4的前5秒", ["place:b.mp4", "head:5000"]),
     ("trim talk.mp4 to the first 5 seconds", ["place:talk.mp4", "keep:0-5000"]),
     ("make a clip of 0:10 to 0:20", ["keep:10000-20000"]),
+    ("play from 0:10 to 0:20 only", ["keep:10000-20000"]),
     ("remove the boring part from 0:10 to 0:20", ["drop:10000-20000"]),
     ("remove logo.png", ["no logo"]),
     ("take song.mp3 off", ["no music"]),

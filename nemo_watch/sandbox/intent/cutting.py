@@ -248,6 +248,8 @@ def _meant_otherwise(reading: Reading, figure: str, *, away: bool, placed: bool)
     rest = reading.rest.replace(figure, " ") if figure else reading.rest
     rest = re.sub(f"{w.SELECT}|{w.KEEP}|{w.REMOVE}|{w.REMOVED}", " ", rest)
     rest = re.sub(f"{w.KEEP_ZH}|{w.REMOVE_ZH}|保留|只|截取?|取|剪|裁|要|用|导出", "", rest)
+    if re.search(r"\b(?:only|just)\b", reading.low):
+        rest = re.sub(r"\bplay(?:ing)?\b", " ", rest)  # "play from 0:10 to 0:20 only"
     latin = [x for x in re.findall(r"[a-z][a-z']+", rest) if x not in w.FILLER | w.SOURCE | w.DELIVERY]
     if away:  # "remove the man from 0:10 to 0:20" is no cut, "remove the boring part from 0:10 to 0:20" is one
         return bool(latin) and placed and not re.search(_PART, rest)
