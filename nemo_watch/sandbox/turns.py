@@ -198,15 +198,17 @@ class Turns:
         feed.tell(Said(whole.text, last=True))
 
     async def _earlier(self, turn: TurnRow) -> list[Json]:
-        """List the drafts that an undo can go back to, the oldest first: an undo takes the last one off, no more."""
+        """List the drafts that an undo can go back to, the oldest first: an undo takes the last ones off."""
         drafts: list[Json] = []
         for message, before, _ in await self._db(self._db.store.changes, turn.session_id):
             understood = await asyncio.to_thread(understand, message)
             wish = next((op for op in understood.ops if isinstance(op, Undo)), None)
             if wish is None or wish.all:
                 drafts.append(before)
-            elif drafts:
-                drafts.pop()
+            elif drafts and all(isinstance(op, Undo) for op in understood.ops):
+                del drafts[
+                    -wish.steps :
+                ]  # what else a message does besides is a change of the draft that it went back to
         return drafts
 
     async def _made(

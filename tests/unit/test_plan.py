@@ -157,13 +157,60 @@ def test_a_message_that_names_a_file_works_on_that_one() -> None:
     assets = (video("a.mp4"), video("b.mp4", 6000, replace(SPEECH, silences=((1000, 3000),))))
     first = told("cut the pauses in a.mp4", *assets)
     assert {s["m"]["name"] for s in track(first.draft, 0)} == {"a.mp4"}
-    second = told("cut the pauses in b.mp4", *assets, draft=first.draft)
+    second = told("cut the pauses in b.mp4", *assets)
     assert {s["m"]["name"] for s in track(second.draft, 0)} == {"b.mp4"}
     assert second.draft["d"] == 6000 - 1760
     third = told("add music to b.mp4", *assets, draft=second.draft)
     assert third.draft["d"] == second.draft["d"]
-    assert "x.mp4 is not among the uploads" in told("cut the pauses in x.mp4", *assets).text
     assert cuts(told("把b.mp4放到时间线", *assets).draft) == [(0, 6000)]
+
+
+def test_work_on_the_timeline_is_not_thrown_away_for_one_file() -> None:
+    assets = (video("a.mp4"), video("b.mp4", 6000))
+    both = told("add music", *assets)
+    one = told("speed up a.mp4", *assets, draft=both.draft)
+    assert (one.draft, one.tools) == (both.draft, ())
+    assert one.text.startswith("Not done: a.mp4 alone would replace the whole timeline")
+    over = told("start over, cut the pauses in a.mp4", *assets, draft=both.draft)
+    assert {s["m"]["name"] for s in track(over.draft, 0)} == {"a.mp4"}
+    first = told("cut the pauses in a.mp4", *assets)
+    more = told("merge a.mp4 and b.mp4", *assets, draft=first.draft)
+    assert more.draft["d"] == first.draft["d"] + 6000
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("cut the pauses in x.mp4", "x.mp4 is not among the uploads of this session. Nothing was changed"),
+        ("add missing.mp3 as music", "No music was added"),
+        ("burn in other.srt", "No captions were added"),
+        ("show photo.jpg at the end", "Not done: photo.jpg was not put on the timeline"),
+        ("start with photo.jpg", "Not done: photo.jpg was not put on the timeline"),
+    ],
+)
+def test_no_other_file_is_used_in_the_stead_of_a_named_one(message: str, said: str) -> None:
+    assets = (video(), other("song.mp3", "audio", 5000), other("photo.jpg", "image"))
+    made = told(message, *assets, other("talk.srt", "subtitle", 0, (Cue(0, 1000, "hello"),)))
+    assert said in made.text
+    assert made.draft == {} or (cuts(made.draft), len(made.draft["t"])) == ([(0, 12_000)], 1)
+
+
+def test_the_last_word_of_a_name_with_a_space_is_enough() -> None:
+    assert told("cut the pauses in talk.mp4", video("My talk.mp4")).draft["d"] < 12_000
+
+
+@pytest.mark.parametrize("message", ["make it 1x", "use talk.mp4 instead", "remove talk.mp4", "no music", "I like it"])
+def test_a_reply_is_never_empty(message: str) -> None:
+    draft = told("add a title “A”", video()).draft
+    made = told(message, video(), draft=draft)
+    assert (made.draft, bool(made.text)) == (draft, True)
+
+
+def test_music_that_ends_early_says_so() -> None:
+    sounds = [other(name, "audio", 2000) for name in ("song.mp3", "jazz.mp3")]
+    made = told("add song.mp3 and jazz.mp3", video(ms=60_000), *sounds)
+    assert "It is repeated 24 times, no more, and ends at 48.0 s." in made.text
+    assert "Not used: jazz.mp3" in made.text
 
 
 def test_without_uploads_nothing_is_done() -> None:

@@ -201,3 +201,44 @@ def test_a_speed_that_is_taken_off_leaves_no_millisecond_that_the_source_has_not
     slow = edit(fast, [Remove("speed")], (), [clip], "en").draft
     (piece,) = slow["t"][0]["sg"]
     assert (piece["sp"], piece["s"], piece["d"], piece["sd"]) == (1.0, 0, 11, 11)
+
+
+def test_clips_of_different_speeds_all_go_back_to_their_own() -> None:
+    clips = (video("a.mp4"), video("b.mp4", 6000))
+    fast = told("speed up a.mp4 2x", *clips).draft
+    both = told("merge a.mp4 and b.mp4, add title “A” at 0:07", *clips, draft=fast).draft
+    assert main(both, "sp") == [2.0, 1.0]
+    own = told("normal speed", *clips, draft=both).draft
+    assert (main(own, "sp"), main(own, "d"), track(own, 7)[0]["s"]) == ([1.0, 1.0], [12_000, 6000], 13_000)
+
+
+def test_everything_is_muted_and_what_was_muted_comes_back() -> None:
+    draft = told("add music", video()).draft
+    silent = told("mute everything", video(), draft=draft).draft
+    assert (main(silent, "v"), [s["v"] for s in track(silent, 1)]) == ([0.0], [0.0])
+    assert told("unmute", video(), draft=silent).draft == draft
+    quiet = told("mute the music", video(), draft=draft).draft
+    assert told("unmute", video(), draft=quiet).draft == draft
+    assert told("unmute", video(), draft=draft).text == "Nothing was muted."
+
+
+def test_one_fade_is_taken_off_and_the_other_stays() -> None:
+    draft = told("fade in and out", video()).draft
+    made = told("remove the fade in", video(), draft=draft)
+    assert ("fi" in made.draft, made.draft["fo"], made.text) == (False, 1000, "Removed the fade in.")
+    assert told("remove the fade in", video(), draft=made.draft).text == "There is no fade in to remove."
+
+
+def test_several_changes_are_taken_back_at_once() -> None:
+    first, second = do(CutPauses()).draft, do(CutPauses(), Title("A")).draft
+    third = edit(second, [Music()], (), (video(),), "en").draft
+    back = edit(third, [Undo(steps=2)], (), (video(),), "en", [{}, first, second])
+    assert (back.draft, back.text) == (first, "Took back the last 2 changes; the timeline is 6.7 s long.")
+    assert cuts(edit(third, [Undo(steps=9)], (), (video(),), "en", [{}, first, second]).draft) == [(0, 12_000)]
+
+
+def test_a_logo_keeps_its_corner_and_size() -> None:
+    files = (video(), other("logo.png", "image"))
+    draft = told("add the logo at the bottom left", *files).draft
+    made = told("make the logo bigger", *files, draft=draft)
+    assert (made.draft, "Not done" in made.text) == (draft, True)

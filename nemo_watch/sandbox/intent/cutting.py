@@ -201,9 +201,14 @@ def _trim_figures(reading: Reading) -> None:
         return
     if match := reading.take(R):
         if not reading.has(rf"{w.HIGHLIGHT}|{w.HIGHLIGHT_ZH}"):
+            away = _takes_away(reading)
+            if _meant_otherwise(reading, "", away=away, placed=True):
+                reading.refused = away and not reading.denied(match.start())
+                reading.rest = reading.rest[: match.start()] + match[0] + reading.rest[match.end() :]
+                return  # a time that something else is to happen at: it is named, and nothing is cut
             if not reading.denied(match.start()):
                 start, end = reading.passage.range_ms(match[0])
-                reading.ops.append(Trim("drop" if _takes_away(reading) else "keep", start, end))
+                reading.ops.append(Trim("drop" if away else "keep", start, end))
             return
         reading.rest = reading.rest[: match.start()] + match[0] + reading.rest[match.end() :]
     for pattern, build in _FIGURES:
@@ -214,16 +219,50 @@ def _trim_figures(reading: Reading) -> None:
                 r"\b(?:for|in|during|over|within|throughout|at|on)(?: only| just)?(?: the)?\s*$|在\s*$",
                 reading.low[: match.start()],
             )
-            if op is None or span(match) < MIN_SPAN_MS or (not away and (placed or reading.limited)):
+            if op is None or span(match) < MIN_SPAN_MS:
+                break
+            if (placed and not away) or _meant_otherwise(reading, match[0], away=away, placed=placed is not None):
+                reading.refused = reading.refused or (away and not reading.denied(match.start()))
                 break
             reading.blank(match)
             if not reading.denied(match.start()):
                 reading.ops.append(op)
 
 
+_OTHER_THINGS = (
+    rf"{w.MUSIC}|{w.MUSIC_ZH}|{w.CAPTION}|{w.CAPTION_ZH}|{w.TITLE}|{w.TITLE_ZH}"
+    r"|\b(?:is|are|was|were|needs?|logo|twice|text|frame|move|replace|undo|restore|bring back|play back|slow|fast"
+    r"|at the (?:very )?(?:start|beginning|end)|silent|muted?|volume|sound|audio|voices?)\b"
+    r"|恢复|还原|静音|声音|音量|原声|人声|音频|移到|移动|重复"
+)
+_PART = (
+    r"\b(?:parts?|sections?|bits?|segments?|pieces?|scenes?|portions?|footage|clips?|videos?|everything|range|time|span"
+    r"|intro|outro|beginning|ending|opening|minutes?|seconds?)\b"
+)
+
+
+def _meant_otherwise(reading: Reading, figure: str, *, away: bool, placed: bool) -> bool:
+    """Tell whether a time in a clause is only where something else is to happen: then nothing may be cut for it."""
+    if reading.limited or re.search(_OTHER_THINGS, reading.rest):
+        return True
+    rest = reading.rest.replace(figure, " ") if figure else reading.rest
+    rest = re.sub(f"{w.SELECT}|{w.KEEP}|{w.REMOVE}|{w.REMOVED}", " ", rest)
+    rest = re.sub(f"{w.KEEP_ZH}|{w.REMOVE_ZH}|保留|只|截取?|取|剪|裁|要|用|导出", "", rest)
+    if re.search(r"\b(?:only|just)\b", reading.low):
+        rest = re.sub(r"\bplay(?:ing)?\b", " ", rest)  # "play from 0:10 to 0:20 only"
+    latin = [x for x in re.findall(r"[a-z][a-z']+", rest) if x not in w.FILLER | w.SOURCE | w.DELIVERY]
+    if away:  # "remove the man from 0:10 to 0:20" is no cut, "remove the boring part from 0:10 to 0:20" is one
+        return bool(latin) and placed and not re.search(_PART, rest)
+    if re.search(r"\b(?:start|begin|end|stop|finish|until|till)", figure) or re.search("开始|结束|为止", figure):
+        latin = []
+    return (bool(latin) and not re.search(_PART, rest)) or bool(
+        re.search(r"[\u4e00-\u9fff]", w.FILLER_ZH.sub("", rest))
+    )
+
+
 def _takes_away(reading: Reading, at: int = -1) -> bool:
     """Tell "remove the first ten seconds" from "trim to the first ten seconds"."""
-    if reading.has(r"\b(?:trim|cut|crop)(?:\W+\w+){0,4}? (?:down )?to\b|(?:裁剪?|修剪|剪)(?:到|至|成)"):
+    if reading.has(r"\b(?:trim|cut|crop)(?:\W+\w+){0,4}?\W+(?:down )?to\b|(?:裁剪?|修剪|剪)(?:到|至|成)"):
         return False
     if at < 0 and re.search(r"\btrim(?! (?:out|off|away))\b|裁剪|剪辑|截取", reading.low):
         return False  # "trim the clip from 0:10 to 0:30" keeps that part

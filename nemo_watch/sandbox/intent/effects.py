@@ -6,6 +6,7 @@ import re
 
 from nemo_watch.sandbox.intent import words as w
 from nemo_watch.sandbox.intent.levels import ADDING, take_music
+from nemo_watch.sandbox.intent.making import FILE_OFF
 from nemo_watch.sandbox.intent.ops import Aspect, Corner, Fade, Fit, Logo, Remove, Speed
 from nemo_watch.sandbox.intent.passage import A, D, F, Q, R
 from nemo_watch.sandbox.intent.reading import Reading
@@ -108,10 +109,14 @@ def _factor(match: re.Match[str], *, divides: bool | None) -> float:
 
 def _take_speed(reading: Reading, match: re.Match[str], factor: float) -> None:
     reading.blank(match)
+    for file in re.finditer(F, match[0]):  # "speed up a.mp4 2x": the name is still to be read
+        at = match.start() + file.start()
+        reading.rest = reading.rest[:at] + file[0] + reading.rest[at + 1 :]
     while reading.take(r"\b(?:speed\w*|slow\w*|fast\w*|playback|times|pace|tempo|rate)\b|速度|加速|减速|播放|倍速?"):
         pass
     if not reading.denied(match.start()):
-        reading.ops.append(Speed(round(factor, 4)))
+        # once its own speed is its own speed
+        reading.ops.append(Remove("speed") if factor == 1 else Speed(round(factor, 4)))
 
 
 # ---------------------------------------------------------------- fades
@@ -213,10 +218,20 @@ _OTHER_PLACE = (
     r"|中间|中央|居中|打码|遮"
 )
 
+_OTHER_SIZE = (
+    r"\b(?:bigger|smaller|larger|huge|resiz\w+|scal(?:e|ed|ing)|enlarg\w+|shrink\w*|grow|transparent|rotat\w+)\b"
+    r"|(?:变|放|缩|弄|调|大|小)(?:大|小)?一?[点些]|放大|缩小|变大|变小"
+)
+
 
 def logo(reading: Reading) -> None:
     """Read an image that is to lie in a corner; takes its file, which is no clip to be placed."""
+    if reading.find(FILE_OFF):
+        return  # it is to go
     noun = reading.find(LOGO)
+    if (noun is not None or reading.find(F)) and not reading.find(Q) and (other := reading.find(_OTHER_SIZE)):
+        reading.refused = noun is not None and not reading.denied(other.start())
+        return
     file = reading.find(F)
     name = reading.passage.files[ord(file[0]) - ord(F[1])] if file is not None else ""
     if reading.find(Q) or reading.timed or reading.find(_OTHER_PLACE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nemo_watch.sandbox.intent import words as w
-from nemo_watch.sandbox.intent.ops import Loudness, Volume
+from nemo_watch.sandbox.intent.ops import DEFAULT_GAIN, Loudness, Volume
 from nemo_watch.sandbox.intent.passage import Q
 from nemo_watch.sandbox.intent.reading import Reading
 
@@ -67,8 +67,14 @@ _NORMALIZE = (
 _LUFS = r"(?:\bto |\bat |到|为)?-? ?(?P<l>\d{1,2}(?:\.\d)?) ?lufs\b"
 
 
-def loudness(reading: Reading) -> None:
-    """Read how loud it is to be, in all or the clips' own sound or the music."""
+_OWN_SOUND = rf"\b(?:{_SOUND[3:-1].replace('|volume', '')}|videos?|clips?|footage|original)\b|原声|人声|声音|视频|原片"
+
+
+def loudness(reading: Reading, *, after_music: bool) -> None:
+    """Read how loud it is to be, in all or the clips' own sound or the music.
+
+    `after_music`: a bare "louder" is about the music that was just spoken of.
+    """
     if reading.find(Q):
         return
     target = reading.find(_LUFS)
@@ -85,13 +91,18 @@ def loudness(reading: Reading) -> None:
     if reading.timed:
         return
     _mute(reading)
-    _volume(reading)
+    _volume(reading, after_music=after_music)
 
 
 def _mute(reading: Reading) -> None:
     if match := reading.take(_UNMUTE):
+        own = re.search(_OWN_SOUND, match[0]) or re.search("原声|声音", match[0])
+        of_music = re.search(rf"{w.MUSIC}|{w.MUSIC_ZH}", match[0] + reading.rest) is not None
+        take_music(reading)
         if not reading.denied(match.start()):
-            reading.ops.append(Volume(1.0))
+            reading.ops.append(
+                Volume(DEFAULT_GAIN, "music") if of_music else Volume(1.0) if own else Volume(1.0, "muted")
+            )
         return
     if match := reading.take(_INSTEAD):
         reading.ops.append(Volume(0.0))
@@ -101,22 +112,27 @@ def _mute(reading: Reading) -> None:
         match = reading.find(_MUTE_ZH)
     if match is None or re.search(r"\b(?:has|have|had|is|was|there's|hears?)\W+$", reading.low[: match.start()]):
         return  # "the recording has no sound" wishes for nothing
-    of_music = re.search(rf"{w.MUSIC}|{w.MUSIC_ZH}", reading.rest) and not re.search(ADDING, reading.rest)
+    of_music = bool(re.search(rf"{w.MUSIC}|{w.MUSIC_ZH}", reading.rest)) and not re.search(ADDING, reading.rest)
     reading.blank(match)
     if of_music:
         take_music(reading)
     denied = re.search(w.NOT_VERB, reading.low[: match.start()]) is not None or reading.inherited_not
     if not denied:
-        reading.ops.append(Volume(0.0, "music" if of_music else "clip"))
+        whole = re.search(r"\b(?:everything|all|silent)\b(?! else\b)|全部|所有|都|消音|无声", match[0] + reading.rest)
+        silent = re.search(r"\b(?:else|but|except)\b", reading.low) is None and whole is not None
+        reading.ops.append(Volume(0.0, "music" if of_music else "all" if silent else "clip"))
 
 
-def _volume(reading: Reading) -> None:
+def _volume(reading: Reading, *, after_music: bool) -> None:
     named = reading.find(_SET_MUSIC) or reading.find(_LEVEL)
     if named is None:
         return
     of_music = re.search(rf"{w.MUSIC}|{w.MUSIC_ZH}", reading.rest) is not None
     if of_music and (re.search(ADDING, reading.rest) or reading.find(w.DUCKED)):
         return  # how loud the music is that is to be added
+    # "add music, volume 20%", "add music and make it louder"; a bare "half volume" is a wish of its own
+    bare = reading.find(r"\b(?:it|that)\b|\d ?(?:%|percent)|它") and not reading.find(_OWN_SOUND)
+    of_music = of_music or (after_music and bool(bare))
     gain, relative = _gain(reading)
     if gain is None:
         return
@@ -124,7 +140,7 @@ def _volume(reading: Reading) -> None:
     if of_music:
         take_music(reading)
     for pattern in (
-        r"\b(?:to|by|at)?\W*\d{1,3} ?(?:%|percent)(?: volume)?|[+-]?\d{1,2}(?:\.\d)? ?db\b",
+        r"\b(?:to|by|at)?\W*\d{1,3} ?(?:%|percent)(?: volume)?|[+-]?\d{1,2}(?:\.\d)? ?db\b|\bto\W*\d{1,3}\b",
         rf"{_UP}|{_DOWN}|\bvolumes?\b|\b(?:turn|crank|bring|dial|set|adjust|change|twice|times)\b",
         rf"\b(?:{_SOUND}|levels?)\b|音量|原声|人声|声音|调|降|升|(?:到|至|为)?\s*\d{{1,3}}\s*%|一半|一倍|百分之",
     ):
@@ -144,11 +160,17 @@ def _gain(reading: Reading) -> tuple[float | None, bool]:
     if share := re.search(r"(?P<by>\bby\W*)?(?P<n>\d{1,3}) ?(?:%|percent\b)", rest):
         part = min(int(share["n"]), 400) / 100
         change = share["by"] is not None or (
-            re.search(r"(?:降低|减小|提高|增大|加大|调高|调低|调大|调小)了?\s*\d", rest) is not None
+            re.search(
+                r"(?:% ?|percent )(?:louder|quieter|softer)|(?:降低|减小|提高|增大|加大|调高|调低|调大|调小)了?\s*\d",
+                rest,
+            )
+            is not None
         )
         if change and (up or down):
             return round(max(1 - part, 0.0), 4) if down else 1 + part, True
         return part, False
+    if bare := re.search(r"\bto\W*(?P<n>\d{1,3})(?![\w%.])", rest):
+        return min(int(bare["n"]), 400) / 100, False
     if re.search(r"\bby half\b|\bhalve[ds]?\b|(?:降低|减小|调低|调小)一半", rest):
         return 0.5, True
     if re.search(r"\bhalf\b|一半", rest):

@@ -47,6 +47,14 @@ LIMITS: tuple[Limit, ...] = (
         "画面高度只能是 360、480、540、720 或 1080",
     ),
     _limit(
+        r"\b(?:export|render|sav|output|deliver|upscal|download|convert|mak)\w*\b(?:\W+\w+){0,3}?\W+"
+        r"(?:4k|8k|2k|2160p|1440p|uhd|qhd)\b|^\W*(?:in |at |as )?(?:4k|8k|2k|2160p|1440p|uhd|qhd)"
+        r"(?: (?:please|export|video|mp4|quality|resolution))*\W*$"
+        r"|(?:导出|输出|渲染|保存)(?:为|成)?\s*(?:4k|8k|2k|2160p|1440p)",
+        "the picture is at most 1080 high",
+        "画面高度最多 1080",
+    ),
+    _limit(
         r"(?<!\d)\d+\.\d+ ?(?:fps|frames?(?: per second)?|帧)",
         "frames per second are a whole number here",
         "这里的帧率只能是整数",
@@ -88,7 +96,7 @@ LIMITS: tuple[Limit, ...] = (
     _limit(
         r"\b(?:stock (?:footage|videos?|clips?|photos?|images?)|b[- ]?rolls?|cut ?aways?)\b"
         r"|\b(?:generate|create|imagine|draw|make)\W+(?:(?:an?|some|the|new|ai)\W+)*(?:images?"
-        r"|pictures?|scenes?|footage|avatars?|video of|clip of)\b"
+        r"|pictures?|scenes?|footage|avatars?|(?:video|clip) of(?! *[\ue400-\uebff]))\b"
         r"|\b(?:ai[- ]generated|avatar|deepfake|text[- ]to[- ]video)\b|空镜|素材库|数字人|虚拟人"
         r"|生成.{0,4}(?:画面|图片|图像|镜头|视频)",
         "there is no stock footage and no picture generator here",
@@ -280,6 +288,31 @@ RESULT_NAME = _limit(
     "the result's name is given by `name` in the instruction file's [[export]]",
     "成片的名字由指令文件 [[export]] 里的 `name` 给出",
 )
+UNDO = Limit(
+    re.compile(r"\b(?:undo|revert|take back|roll back)\b|撤销|撤回|回退"),
+    'changes are taken back from the last one on here: "undo", "undo the last two changes"',
+    "这里只能从最后一次修改开始撤销，例如“撤销”“撤销两步”",
+)
+QUESTION = Limit(
+    re.compile(
+        r"^\W*(?:(?:is|are|was|were) there\b|(?:should|shall) (?:i|we)\b|what (?:would |will )?happens?\b|what if\b"
+        r"|do (?:i|we|you|they)\b(?! think you)|(?:does|did) (?:i|we|you|it|the|this)\b|(?:have|has) (?:you|it|the)\b"
+        r"|why\b(?! not\b| don't\b)|who\b"
+        r"|how (?:do|does|did|can|could|would|should|come)\b|(?:is|are) (?:it|the|this|these|that)\b(?! possible))"
+        r"|^\W*(?:这里|视频里?|现在|里面)?有[^\n]{0,10}(?:吗|么|没有)\W*$|^\W*(?:有没有|是否|是不是|要不要|该不该|应不应该)"
+        r"|^\W*(?:我|我们)?(?:应?该)[^\n]{0,10}(?:吗|么)\W*$|会怎么?样\W*$|为什么"
+    ),
+    "a question changes nothing here: write what is to be done",
+    "提问不会改动视频：请写明要做什么",
+)
+REMARK = re.compile(
+    r"^\W*(?:i|we) (?:really |also |do |absolutely |quite )*(?:like|love|enjoy)(?:d|ed)? (?!to\b)"
+    r"|^\W*我?(?:很|挺|非常)?喜欢"
+)
+RETRACTED = re.compile(
+    r"\W*(?:(?:no |oh )*(?:wait|never ?mind|scratch that|forget (?:it|that)|cancel that)|on second thoughts?"
+    r"|(?:please |actually |no )*(?:don't|do not)(?: do (?:it|that|so))?|actually no|算了|还是算了)\W*"
+)
 UNREAD = Limit(re.compile(r"(?!)"), "that is not among the things that can be done here", "这不在这里能做的事情之内")
 NO_TEXT = Limit(
     re.compile(
@@ -296,6 +329,9 @@ def limit_of(wish: str) -> Limit:
     low = wish.lower()
     if RESULT_NAME.pattern.search(low):
         return RESULT_NAME
+    for early in (QUESTION, UNDO):
+        if early.pattern.search(low):
+            return early
     for limit in (*LIMITS, VAGUE_LENGTH, MUTED, NO_TEXT):
         if limit.pattern.search(low):
             return limit

@@ -14,9 +14,12 @@ from nemo_watch.sandbox.intent.ops import (
     Mood,
     Music,
     Place,
+    Remove,
     Summary,
+    Thing,
     Title,
     Trim,
+    Volume,
 )
 from nemo_watch.sandbox.intent.passage import A, D, F, Q, R
 from nemo_watch.sandbox.intent.reading import Reading
@@ -41,9 +44,17 @@ def highlight(reading: Reading) -> None:
             rf"{w.CONDENSE_ZH}(?:一?[个条段])?\s*{length}(?:\s*(?:以内|左右|之内|的)*(?:视频|短片|版本|片段)?)?"
         )
         or reading.find(rf"\bsummari[sz]e(?:\W+\w+){{0,4}}?\W+in\W+{length}")
+        or reading.find(
+            rf"\bmake (?:it|this|(?:the|this|my) (?:video|clip|edit))\W+(?:be )?(?:(?:about|around|exactly|just|only"
+            rf"|roughly)\W+)*{length}(?: (?:long|in length|in total))?\W*$"
+        )
         or reading.find(rf"{length}[- ]?(?:long )?(?:(?!music|title|intro|outro)\w+ ){{0,3}}?{w.LENGTH_NOUN}\b")
     )
     if found is not None:
+        before = reading.low[: found.start("d")]
+        clock = re.fullmatch(R, found["d"]) and ":" in reading.passage.as_written(found["d"])
+        if clock or re.search(r"(?:\b(?:first|last|final|opening)|前面?的?|最后的?)\s*$", before):
+            return  # a place in the video, not a length
         target = reading.passage.span_ms(found["d"])
         if target >= 1000 and not (reading.denied(found.start()) or reading.without(found.start())):
             # only the figure and the noun: "a 30 second captioned teaser" says more in between
@@ -53,6 +64,8 @@ def highlight(reading: Reading) -> None:
         return
     if any(isinstance(op, CutPauses | Trim) for op in reading.ops) or reading.has(Q):
         return
+    if reading.limited:
+        return  # the figure belongs to what cannot be done
     if bare := re.fullmatch(
         r"\W*(?:(?:about|around|roughly|exactly|total|length|duration|long|time|of|in|时长|长度|总长"
         rf"|大约|大概|左右|约|为)\W*)*(?P<d>{D})"
@@ -124,7 +137,8 @@ def music(reading: Reading) -> None:
     if denied or reading.without(match.start()):
         reading.blank(match)
         return
-    reading.ops.append(loudness(reading, Music(mood_of(reading.low) or "warm")))
+    bed = loudness(reading, Music(mood_of(reading.low) or "warm"))
+    reading.ops.append(bed if bed.gain else Volume(0.0, "music"))  # music that nobody hears is none
     for pattern, _ in w.MOODS:
         reading.take(pattern)
     while reading.take(rf"{w.MUSIC}|{w.MUSIC_ZH}"):
@@ -135,14 +149,14 @@ def loudness(reading: Reading, op: Music) -> Music:
     """Take what a clause says of the music's level and put it into the operation."""
     gain = op.gain
     if match := reading.take(w.PERCENT):
-        gain = min(100, max(5, int(match[1]))) / 100
+        gain = min(100, max(5, int(match[1]))) / 100 if int(match[1]) else 0.0
     elif reading.take(w.QUIET):
         gain = 0.2
     elif reading.take(w.LOUD):
         gain = 0.55
     duck = op.duck
     if match := reading.take(w.DUCKED):
-        duck = not reading.denied(match.start())
+        duck = not (reading.denied(match.start()) or reading.without(match.start()))
     return replace(op, gain=gain if gain != op.gain else op.gain, duck=duck)
 
 
@@ -194,10 +208,24 @@ def place_title(reading: Reading, op: Title) -> Title:
     if found := reading.take(R):
         start_ms, end_ms = reading.passage.range_ms(found[0])
         dur_ms = end_ms - start_ms
-    if found := reading.take(rf"(?:\b(?:at|from|after|starting at)|在|第|从)\s*(?P<d>{D})(?!\s*(?:long|内|的))"):
-        start_ms = reading.passage.span_ms(found["d"])
+    from_end_ms = 0
+    if found := reading.take(
+        rf"(?P<d>{D})\s*(?:before|from) the (?:very )?end\b|(?:结束|结尾|片尾)(?:之)?前的?\s*(?P<e>{D})"
+    ):
+        from_end_ms = reading.passage.span_ms(found["d"] or found["e"])
+        at_end = True
+    elif found := reading.take(rf"\b(?:last|final|closing)\s*(?P<d>{D})"):
+        dur_ms, at_end = max(500, reading.passage.span_ms(found["d"])), True
+    elif found := reading.take(
+        rf"(?:\b(?:at|from|after|starting at)|在|第|从)\s*(?P<d>{D})(?!\s*(?:long|内|的))(?:\s*(?:处|开始))?"
+        rf"|(?P<e>{D})\s*(?:处|的?时候|的地方|时(?!长)|开始|起)"
+    ):
+        start_ms = reading.passage.span_ms(found["d"] or found["e"])
     if found := reading.take(D):
         dur_ms = max(500, reading.passage.span_ms(found[0]))
+    if from_end_ms:
+        dur_ms = min(dur_ms, from_end_ms) or from_end_ms
+        start_ms = from_end_ms - dur_ms
     if reading.take(w.WHOLE):
         dur_ms = 0
     for pattern in (re.compile(w.AT_END), re.compile(w.AT_START), *(p for p, _ in w.POSITIONS)):
@@ -245,13 +273,57 @@ def summary(reading: Reading) -> None:
         reading.ops.append(Summary())
 
 
+_FILE_OFF = (
+    r"(?:\b(?:remov\w+|delet\w+|drop|get rid of|take (?:out|off)|eras\w+|leave out|exclude)\W+(?:the |my )?"
+    rf"|(?:去掉|删掉|删除|移除|不要)\s*)(?P<f>{F})(?!\s*的|'s)"
+    rf"|\btake\W+(?:the |my )?(?P<g>{F})\W+(?:off|out|away)\b"
+)
+FILE_OFF = re.compile(_FILE_OFF)
+
+
+def _file(reading: Reading, slot: str) -> str:
+    return reading.passage.files[ord(slot) - ord(F[1])]
+
+
+def _thing_of(name: str) -> Thing | None:
+    """Tell what a file can have been added as; None for a clip."""
+    suffix = name.rpartition(".")[2].casefold()
+    if suffix in ("mp3", "wav", "m4a", "aac"):
+        return "music"
+    if suffix in ("srt", "vtt"):
+        return "captions"
+    return "logo" if suffix in ("png", "jpg", "jpeg", "webp", "gif") else None
+
+
 def place(reading: Reading) -> None:
+    for gone in re.finditer(_FILE_OFF, reading.rest):
+        if _thing_of(_file(reading, gone["f"] or gone["g"])) is None and not reading.denied(gone.start()):
+            reading.refused = True  # a clip: nothing here takes one off, and it must not be put on
+            return
     match = reading.take(w.PLACE)
     if match is not None and not reading.denied(match.start()):
         reading.ops.append(Place())
+    while match := reading.take(_FILE_OFF):
+        thing = _thing_of(_file(reading, match["f"] or match["g"]))
+        if thing is not None and not reading.denied(match.start()):
+            reading.ops.append(Remove(thing))
     names: list[str] = []
     while match := reading.take(F):
         if not reading.denied(match.start()):
-            names.append(reading.passage.files[ord(match[0]) - ord(F[1])])
+            names.append(_file(reading, match[0]))
     if names:
         reading.ops.append(Place(tuple(names)))
+
+
+def named_alone(reading: Reading) -> None:
+    """A sound or subtitles that are added are music or captions, though the clause does not say so: "add song.mp3"."""
+    names = [name for op in reading.ops if isinstance(op, Place) for name in op.filenames]
+    if not names or not all(isinstance(op, Place) for op in reading.ops) or reading.limited:
+        return
+    if not reading.has(f"{w.ADD}|{w.ADD_ZH}"):
+        return
+    thing = _thing_of(names[0])
+    if thing == "music":
+        reading.ops.append(loudness(reading, Music()))
+    elif thing == "captions":
+        reading.ops.append(Captions())

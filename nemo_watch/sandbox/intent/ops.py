@@ -10,8 +10,8 @@ Mood = Literal["warm", "upbeat", "calm", "cinematic"]
 Position = Literal["center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"]
 Fit = Literal["crop", "pad", "blur"]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
-Heard = Literal["clip", "music"]
-Thing = Literal["title", "music", "captions", "logo", "fade", "speed", "loudness", "bars"]
+Heard = Literal["clip", "music", "all", "muted"]
+Thing = Literal["title", "music", "captions", "logo", "fade", "fade_in", "fade_out", "speed", "loudness", "bars"]
 TrimPart = Literal["intro", "outro", "edges", "head_edge", "tail_edge", "head", "tail", "keep", "drop", "last"]
 
 DEFAULT_MOOD: Mood = "warm"
@@ -70,9 +70,10 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take back the last message that changed something, or with `all` everything: the uploads as they came."""
+    """Take back the last `steps` messages that changed something, or with `all` everything."""
 
     all: bool = False
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,9 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Set how loud the clips' own sound or the music is: `gain` is linear, 0 is mute.
+    """Set how loud the clips' own sound, the music or all of it is: `gain` is linear, 0 is mute.
 
-    `relative`: `gain` times as loud as it is now.
+    `relative`: `gain` times as loud as it is now. Of "muted": what was muted is heard again as loud as is usual.
     """
 
     gain: float

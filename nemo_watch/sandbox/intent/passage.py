@@ -37,7 +37,11 @@ _SIMPLIFIED = str.maketrans(
 
 _PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "『": "』", "《": "》", "〈": "〉", "＂": "＂", "`": "`"}
 _MEDIA = "mp4|mov|avi|webm|mkv|m4v|jpe?g|png|gif|webp|mp3|wav|m4a|aac|srt|vtt"
-_FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}\.(?:{_MEDIA})(?![A-Za-z0-9_])", re.I)
+_FILE_NAME = re.compile(rf"[\w\-.()+]{{1,120}}?\.(?:{_MEDIA})(?!\.?[A-Za-z0-9_])", re.I)
+_WORDS_BEFORE_NAME = re.compile(
+    r"[\u4e00-\u9fff]*(?:把|将|用|加|加上|加入|添加|放|放上|放入|去掉|删掉|删除|移除|剪掉|换成|换为|改成|改为|保留|和|与|跟|及|音乐|字幕|标志|水印|从|给|对|在)"
+    r"(?=[A-Za-z0-9_(])"
+)
 _WHOLE_FILE = re.compile(rf".{{1,200}}\.(?:{_MEDIA})", re.I | re.S)
 _OUTPUT_NAME = re.compile(r"(?:\b(?:as|named|called|into|save|name)|命名为|名为|叫做|保存为|导出为)\s*$", re.I)
 
@@ -306,7 +310,10 @@ def _set_files_aside(passage: Passage, text: str) -> str:
     def aside(match: re.Match[str]) -> str:
         if _OUTPUT_NAME.search(match.string, max(0, match.start() - 12), match.start()):
             return " "  # the name of the result: the export's business
-        return passage.keep(_FILE, passage.files, match[0], match[0])
+        # Chinese has no space before a name: the words in front of it are the message's
+        words = _WORDS_BEFORE_NAME.match(match[0])
+        name = match[0][words.end() :] if words is not None else match[0]
+        return match[0][: len(match[0]) - len(name)] + passage.keep(_FILE, passage.files, name, name)
 
     return _FILE_NAME.sub(aside, text)
 

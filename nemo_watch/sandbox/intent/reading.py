@@ -21,6 +21,7 @@ class Reading:
 
     `limited` tells that it asks for something impossible too: its times may belong to that.
     `forced`: whatever is named here is to go, a later clause says so.
+    `refused`: a rule saw that what is meant cannot be done: the clause is named, and nothing of it is done.
     """
 
     passage: Passage
@@ -30,6 +31,7 @@ class Reading:
     inherited_not: bool = False
     limited: bool = False
     forced: bool = False
+    refused: bool = False
     ops: list[Op] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ def effects(reading: Reading, *, after_music: bool) -> None:
     """Let the rules for effects and for what is taken back look at a clause, before any other and before the limits."""
     remove(reading)
     speed(reading, after_music=after_music)
-    loudness(reading)
+    loudness(reading, after_music=after_music)
     undo(reading)
     fade(reading)
     bars(reading)

@@ -30,6 +30,8 @@ _THINGS: tuple[tuple[Thing, str, str], ...] = (
     ("captions", w.CAPTION, w.CAPTION_ZH),
     ("music", w.MUSIC, w.MUSIC_ZH),
     ("logo", LOGO, LOGO),
+    ("fade_in", r"fade[- ]ins?(?! (?:a\u2060nd|and|/))", r"淡入(?!和?淡出)"),
+    ("fade_out", r"fade[- ]outs?", r"淡出"),
     ("fade", r"fad(?:es?|ing)(?:[- ](?:ins?|outs?))?(?: effects?)?", r"淡入淡出|淡入|淡出"),
     ("bars", r"(?:black )?bars|blurr?ed (?:background|bars|sides)|letterbox(?:ing)?|padding", r"黑边|模糊背景"),
     ("title", _TITLE, w.TITLE_ZH),
@@ -58,10 +60,40 @@ def undo(reading: Reading) -> None:
         match = reading.find(pattern)
         if match is None or (not everything and re.fullmatch(r"取消|还原", match[0])):
             continue
+        denied = reading.denied(match.start())
+        steps, rest = _steps(reading.low)
+        if not denied and (re.search(_WHICH, rest) or w.SLOTS.search(rest) or any(p.search(rest) for p, _ in w.SHAPES)):
+            reading.refused = True  # which change it is cannot be told: not the last one in its stead
+            return
         reading.blank(match)
-        if not reading.denied(match.start()):
-            reading.ops.append(Undo(everything))
+        while reading.take(_COUNTED):
+            pass
+        if not denied:
+            reading.ops.append(Undo(everything, 1 if everything else steps))
         return
+
+
+_NUMBERS = {"twice": 2, "two": 2, "both": 2, "three": 3, "thrice": 3, "four": 4, "five": 5, "两": 2, "二": 2, "三": 3}
+_NUMBERS |= {"四": 4, "五": 5, "一": 1, "one": 1}
+_COUNTED = (
+    r"\b(?P<t>twice|thrice)\b|\b(?P<n>\d{1,2}|one|two|three|four|five) (?:times|(?:last |previous |latest )?"
+    r"(?:changes?|edits?|steps?|messages?|things?|actions?|operations?|instructions?)\b)"
+    r"|\blast (?P<m>\d{1,2}|two|three|four|five)\b|(?P<z>\d{1,2}|[一两二三四五])(?:步|次|个(?:修改|操作|改动|更改))"
+)
+_WHICH = (
+    r"\b(?:first|second|third|fourth|fifth|[2-9](?:nd|rd|th)|1st|before (?:the )?last|last but|except|but)\b"
+    r"|第[一二三四五\d]"
+)
+
+
+def _steps(low: str) -> tuple[int, str]:
+    """Tell how many changes a clause wishes to take back, and what else it says."""
+    found = re.search(_COUNTED, re.sub("上一|最后一|最近一", "  ", low))
+    if found is None:
+        return 1, low
+    word = next(group for group in found.groups() if group)
+    steps = int(word) if word.isascii() and word.isdigit() else _NUMBERS[word]
+    return max(steps, 1), low[: found.start()] + low[found.end() :]
 
 
 def remove(reading: Reading) -> None:
@@ -79,6 +111,9 @@ def remove(reading: Reading) -> None:
         )
         if match is None:
             continue
+        if reading.timed and not reading.denied(match.start()):
+            reading.refused = True  # of a part of the time only
+            return
         reading.blank(match)
         text = ""
         if thing == "title" and (quote := reading.take(Q)):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from nemo_watch.sandbox.intent import words as w
 from nemo_watch.sandbox.intent.cutting import cut_pauses, trim
 from nemo_watch.sandbox.intent.effects import LOGO
-from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, VAGUE_LENGTH
-from nemo_watch.sandbox.intent.making import changes_music, changes_title, loudness, mood_of, place_title
+from nemo_watch.sandbox.intent.limits import LIMITS, NO_TEXT, QUESTION, REMARK, RETRACTED, VAGUE_LENGTH
+from nemo_watch.sandbox.intent.making import changes_music, changes_title, loudness, mood_of, named_alone, place_title
 from nemo_watch.sandbox.intent.ops import (
     ORDER,
     Aspect,
@@ -32,7 +32,7 @@ from nemo_watch.sandbox.intent.ops import (
     Undo,
     Volume,
 )
-from nemo_watch.sandbox.intent.passage import ALL_BUT, ALL_BUT_ZH, Clause, D, Passage, Q, R, read
+from nemo_watch.sandbox.intent.passage import ALL_BUT, ALL_BUT_ZH, Clause, D, F, Passage, Q, R, read
 from nemo_watch.sandbox.intent.reading import Reading
 from nemo_watch.sandbox.intent.rules import RULES, effects
 
@@ -68,6 +68,9 @@ _WILL = re.compile(
 """What the person means to do with the result is not asked for here."""
 _THINGS: tuple[tuple[Thing, str], ...] = (
     ("captions", w.CAPTION), ("music", w.MUSIC), ("title", w.TITLE), ("logo", LOGO), ("fade", r"\bfades?\b"),
+)  # fmt: skip
+_THINGS_ZH: tuple[tuple[Thing, str], ...] = (
+    ("captions", w.CAPTION_ZH), ("music", w.MUSIC_ZH), ("title", w.TITLE_ZH),
 )  # fmt: skip
 _SECOND = {"Speed": "a second speed", "Undo": "a second undo", "Logo": "a second logo"}
 MAX_UNSUPPORTED = 12
@@ -106,7 +109,21 @@ def understand(text: str) -> Understood:
         if _is_exception(reading, before):
             wishes.append(passage.as_written(clause.text))
             continue
-        effects(reading, after_music=any(isinstance(op, Music) for op in ops))
+        if QUESTION.pattern.search(clause.low):
+            if not re.search(f"{w.SUMMARY}|{w.SUMMARY_ZH}", clause.low):
+                wishes.append(passage.as_written(clause.text))
+                before = Reading(passage, "")
+                continue
+        elif REMARK.search(clause.low):
+            before = Reading(passage, "")
+            continue
+        elif RETRACTED.fullmatch(clause.low) and len(passage.clauses) > 1:
+            return Understood((), (_cut_short(passage.as_written(text)),))  # what is still meant is not guessed
+        effects(reading, after_music=bool(ops) and isinstance(ops[-1], Music))
+        if reading.refused:
+            wishes.append(passage.as_written(clause.text))
+            before = Reading(passage, "")
+            continue
         if not reading.ops and ops and isinstance(ops[-1], Title) and changes_title(reading):
             ops[-1] = place_title(reading, ops[-1])
             continue
@@ -122,7 +139,10 @@ def understand(text: str) -> Understood:
         found = _limits(passage, clause, reading)
         for rule in RULES:
             rule(reading)
-        if _WILL.search(reading.low):
+        named_alone(reading)
+        if reading.refused:
+            reading.ops, found = [], [passage.as_written(clause.text)]
+        elif _WILL.search(reading.low):
             found = []
         elif _done_otherwise(reading):
             reading.ops = []
@@ -138,7 +158,24 @@ def understand(text: str) -> Understood:
         ops += reading.ops
         wishes += found
         before = reading
+    if not ops and not wishes and not shades:
+        ops = _unwanted(passage)
     return _settled(passage, ops, wishes, shades)
+
+
+def _unwanted(passage: Passage) -> list[Op]:
+    """Read a message that only says what there is not to be, "no music please": what is there of it goes."""
+    found: list[Op] = []
+    for clause in passage.clauses:
+        for thing, noun in (*_THINGS, *_THINGS_ZH):
+            if re.fullmatch(
+                rf"\W*(?:(?:no|without)(?: (?:the|any|my))?|不要|无|没有)\s*(?:{noun})"
+                r"(?: ?(?:please|any ?more|at all|now|thanks?|了))*\W*",
+                clause.low,
+            ):
+                found.append(Remove(thing))
+                break
+    return found
 
 
 def _all_but(passage: Passage, reading: Reading) -> list[Op] | None:
@@ -299,6 +336,8 @@ def _asks_for_something(reading: Reading) -> bool:
         or (NO_TEXT.pattern.search(low) and not re.search(Q, low))
     ):
         return True
+    if re.search(F, reading.rest):
+        return True
     latin = [x for x in _tokens(reading.rest) if not _known(x)]
     if re.search(w.PAUSE, low) or re.search(rf"{w.INTRO}|{w.OUTRO}", low):
         latin.append("?")
@@ -347,6 +386,8 @@ def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterabl
             case Place() if isinstance(same, Place):
                 names = dict.fromkeys((*same.filenames, *op.filenames))
                 kept[kept.index(same)] = Place(tuple(names))
+            case Volume(of="all") if any(isinstance(x, Music) for x in ops):
+                kept.append(Volume(op.gain))  # the music that comes with it is to be heard
             case _:
                 if op not in kept:
                     kept.append(op)
@@ -364,8 +405,12 @@ def _settled(passage: Passage, ops: list[Op], wishes: list[str], shades: Iterabl
     if passage.rest.strip():
         wishes.append("…" + passage.as_written(passage.rest)[:60])
     ordered = sorted(kept, key=lambda op: ORDER.index(type(op)))
-    named = [x if len(x) <= _MAX_WISH_CHARS else x[: _MAX_WISH_CHARS - 1] + "…" for x in dict.fromkeys(wishes) if x]
+    named = [_cut_short(x) for x in dict.fromkeys(wishes) if x]
     return Understood(tuple(ordered), tuple(named[:MAX_UNSUPPORTED]))
+
+
+def _cut_short(wish: str) -> str:
+    return wish if len(wish) <= _MAX_WISH_CHARS else wish[: _MAX_WISH_CHARS - 1] + "…"
 
 
 def _level_bed(kept: list[Op], bed: Music) -> None:

@@ -132,7 +132,7 @@ SUMMARY_ZH = (
 PLACE = (
     rf"(?:\b(?:put|place|add|load|drop|lay|import|insert|set|keep|leave){GAP}(?:timeline|unchanged"
     r"|as(?: it)? is|untouched|unedited)\b"
-    rf"|\b(?:merge|combine|join|concatenate|stitch)\b(?:{GAP}(?:videos?|clips?|files?|footage|them|together))"
+    rf"|\b(?:merge|combine|join|concatenate|stitch)\b(?:{GAP}(?:videos?|clips?|files?|footage|them|both|all|together))"
     r"|(?:放|加|添加|放置|导入).{0,10}时间[线轴]|(?:合并|拼接|拼|连)(?:在一起|起来)?.{0,6}(?:视频|片段|素材|文件)?)"
 )
 

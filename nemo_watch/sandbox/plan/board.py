@@ -230,12 +230,22 @@ class Board:
         """The segments whose speed can be changed: a still has none."""
         return [seg for seg in self.main() if (asset := self.asset(seg)) is None or asset.kind != "image"]
 
-    def speed(self, factor: float) -> None:
-        """Run everything `factor` times as fast, and move text and music along."""
+    def speed(self, factor: float | None) -> None:
+        """Run everything `factor` times as fast, None: at its own speed, and move text and music along."""
         old_ms = self.duration_ms
+        moving = self.moving()
+        # as fast as every piece is run, and where it was
+        runs = [
+            (
+                int(seg["s"]),
+                int(seg["s"]) + int(seg["d"]),
+                factor or 1 / (float(seg.get("sp", 1.0)) if seg in moving else 1),
+            )
+            for seg in self.main()
+        ]
 
         def moved(ms: int) -> int:
-            return round(ms / factor)
+            return round(sum(max(min(ms, end) - start, 0) / quick for start, end, quick in runs))
 
         quick: list[Json] = []
         at = 0
@@ -243,7 +253,7 @@ class Board:
             length = moved(int(seg["s"]) + int(seg["d"])) - moved(int(seg["s"]))
             asset = self.asset(seg)
             still = asset is not None and asset.kind == "image"
-            now = 1.0 if still else round(float(seg.get("sp", 1.0)) * factor, 6)
+            now = 1.0 if still or factor is None else round(float(seg.get("sp", 1.0)) * factor, 6)
             now = 1.0 if abs(now - 1) < 1e-4 else now
             taken = round(length * now)
             if asset is not None and not still:

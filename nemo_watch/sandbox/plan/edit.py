@@ -38,6 +38,7 @@ from nemo_watch.sandbox.plan.work import Work
 MOST_TITLES = 40
 """With the captions and the pieces of the picture these stay below what one draft may hold."""
 _LEAST_TITLE_MS = 300
+_CLIPS = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v")
 _PLACES: dict[Position, tuple[float, float, str]] = {
     "center": (0.5, 0.5, "center"),
     "top": (0.5, 0.12, "center"),
@@ -94,13 +95,17 @@ def edit(
             taking_back.remove(work, op)
     if all(isinstance(op, Undo | Remove) for op in ordered):
         return Edit(_draft_of(work, draft), " ".join([*work.said, *refused]), tuple(work.tools))
-    if not _placed(work, next((op for op in ordered if isinstance(op, Place)), None)):
+    place = next((op for op in ordered if isinstance(op, Place)), None)
+    if place is not None and _elsewhere(work, place, anew=back is not None and back.all):
+        return Edit(_draft_of(work, draft), " ".join([*work.said, *refused]), tuple(work.tools))
+    if not _placed(work, place):
         text = " ".join([*work.said, say.say(work.language, "no_upload"), *refused])
         return Edit(_draft_of(work, draft), text, tuple(work.tools))
     _trim(work, [op for op in ordered if isinstance(op, Trim)])
     for op in ordered:
         _apply(work, op)
-    return Edit(work.board.draft, " ".join([*work.said, *refused]), tuple(work.tools), work.unheard)
+    text = " ".join([*work.said, *refused]) or say.say(work.language, "nothing")
+    return Edit(work.board.draft, text, tuple(work.tools), work.unheard)
 
 
 def _draft_of(work: Work, before: Mapping[str, Any]) -> Json:
@@ -143,16 +148,54 @@ def _apply(work: Work, op: Op) -> None:
 # ---------------------------------------------------------------- placing
 
 
+def _elsewhere(work: Work, op: Place, *, anew: bool) -> bool:
+    """Find what a message names; tell whether it works on a clip that cannot be worked on as things are.
+
+    A clip that was not uploaded is no reason to edit another one, and what lies on the timeline is not thrown away
+    because a message names only a part of it, unless it says that all begins anew.
+    """
+    work.named = _named(work, op.filenames)
+    there = {seg.get("src") for seg in work.board.main()}
+    shown = _shown(work)
+    clips = [name for name in work.missing if name.casefold().endswith(_CLIPS)]
+    if clips and not shown:
+        work.tell("nothing_else")
+        return True
+    if shown and there and anew:
+        work.board.start_over(shown)
+        work.tell("placed", names=say.names(work.language, shown), total=work.s(work.board.duration_ms))
+        work.used("place_media")
+    elif shown and there - {asset.url for asset in shown}:
+        work.tell("work_kept", names=say.names(work.language, shown))
+        return True
+    return False
+
+
+def _shown(work: Work) -> tuple[Asset, ...]:
+    """List the named uploads that go on the picture track."""
+    shown = tuple(asset for asset in work.named if asset.kind in ("video", "image") and is_usable(asset))
+    videos = any(asset.kind == "video" for asset in work.board.all)
+    # beside a video an image is a logo; alone it would take the video's place, which nobody asked for
+    return tuple(asset for asset in shown if asset.kind == "video" or not videos)
+
+
 def _placed(work: Work, op: Place | None) -> bool:
     """See to it that the timeline has clips; tell whether it has."""
     board = work.board
-    wanted = _named(work, op.filenames) if op is not None else ()
-    work.named = wanted
-    shown = tuple(asset for asset in wanted if asset.kind in ("video", "image") and is_usable(asset))
+    shown = _shown(work)
+    work.said += [
+        say.say(work.language, "image_left", name=asset.filename)
+        for asset in work.named
+        if asset.kind == "image" and asset not in shown
+    ]
     there = {seg.get("src") for seg in board.main()}
     if shown and there != {asset.url for asset in shown}:
-        work.tell("started" if there else "placed", names=say.names(work.language, shown), total="{total}")
-        board.start_over(shown)
+        further = tuple(asset for asset in shown if asset.url not in there)
+        work.tell("placed", names=say.names(work.language, further), total="{total}")
+        if there:
+            board.append(further)
+        else:
+            board.start_over(shown)
     elif not there:
         default = board.usual()
         if not default:
@@ -186,10 +229,13 @@ def _named(work: Work, filenames: Sequence[str]) -> tuple[Asset, ...]:
         low = name.casefold()
         hits = [a for a in work.board.all if a.filename.casefold() == low]
         hits = hits or [a for a in work.board.all if a.filename and low.endswith(a.filename.casefold())]
+        # of a name with a space only the last word is read as a name
+        hits = hits or [a for a in work.board.all if a.filename.casefold().endswith(f" {low}")]
         if hits:
             found += [asset for asset in hits[:1] if asset not in found]
         else:
             work.tell("unknown_file", name=name)
+            work.missing = (*work.missing, name)
     return tuple(found)
 
 
@@ -268,6 +314,9 @@ def _title(work: Work, op: Title) -> None:
 
 
 def _captions(work: Work) -> None:
+    if any(name.casefold().endswith((".srt", ".vtt")) for name in work.missing):
+        work.tell("captions_missing")
+        return
     made = add_captions(work.board, work.named, work.language)
     work.said += made.said
     work.unheard = made.unheard

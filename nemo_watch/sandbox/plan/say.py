@@ -21,14 +21,22 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "没有改动：这条消息没有要求对时间线做任何修改。",
     ),
     "placed": ("Put {names} on the timeline, {total} in all.", "已把 {names} 放到时间线上，共 {total}。"),
-    "started": (
-        "Began a new timeline with {names}, {total} in all.",
-        "已用 {names} 新建时间线，共 {total}。",
-    ),
     "there": ("{names} is on the timeline already, {total} in all.", "{names} 已在时间线上，共 {total}。"),
     "unknown_file": (
         "{name} is not among the uploads of this session.",
         "{name} 不在这个会话的上传文件里。",
+    ),
+    "nothing_else": (
+        "Nothing was changed: no other clip is edited in its stead.",
+        "没有改动：不会改用其他素材。",
+    ),
+    "work_kept": (
+        'Not done: {names} alone would replace the whole timeline. Begin with "start over," if that is meant.',
+        "未做：只对 {names} 操作会丢掉时间线上的其他内容。确需如此，请在同一条消息开头写“重新开始，”。",
+    ),
+    "image_left": (
+        "Not done: {name} was not put on the timeline; beside a video an image is only laid into a corner, as a logo.",
+        "未做：没有把 {name} 放到时间线上；有视频时，图片只能作为标志放在一个角上。",
     ),
     "cut_pauses_one": (
         "Removed 1 pause, {cut} in all; {before} -> {after}.",
@@ -88,6 +96,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "aspect_same": ("The picture is {w}:{h} already.", "画面已经是 {w}:{h}。"),
     "music": ("Added music: {name}, at {gain} %{duck}.", "已加音乐：{name}，音量 {gain} %{duck}。"),
     "music_new": ("Changed the music to {name}, at {gain} %{duck}.", "音乐换成 {name}，音量 {gain} %{duck}。"),
+    "music_missing": (
+        "No music was added: no other sound is used in its stead.",
+        "没有加音乐：不会改用其他音频。",
+    ),
+    "music_one": ("Not used: {names}; there is one music track here.", "没有使用 {names}：这里只有一条音乐轨。"),
+    "music_main": ("{name} is what the timeline is made of: it is not laid under itself.", "{name} 已是时间线的主体。"),
+    "music_ends": (
+        "It is repeated {count} times, no more, and ends at {end}.",
+        "最多重复 {count} 次，音乐在 {end} 处结束。",
+    ),
     "duck": (", lower under speech", "，有人声时自动压低"),
     "title": ('Added the text "{text}" ({start}-{end} s).', "已加文字“{text}”（{start}-{end} 秒）。"),
     "title_no_room": (
@@ -96,6 +114,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "captions_one": ("Added captions: 1 cue from {name}.", "已加字幕：来自 {name} 的 1 条。"),
     "captions": ("Added captions: {count} cues from {name}.", "已加字幕：来自 {name} 的 {count} 条。"),
+    "captions_missing": (
+        "No captions were added: no other file is shown in its stead.",
+        "没有加字幕：不会改用其他文件。",
+    ),
     "captions_cut": (
         "That is as many as one video can hold here; later cues are left out.",
         "这已是一个视频能容纳的上限，其后的字幕未显示。",

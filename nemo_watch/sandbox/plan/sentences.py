@@ -67,6 +67,18 @@ OF_EFFECTS: dict[str, tuple[str, str]] = {
         "Muted the music.",
         "音乐已静音。",
     ),
+    "all_muted": (
+        "Muted everything.",
+        "已全部静音。",
+    ),
+    "unmuted": (
+        "What was muted is heard again.",
+        "已取消静音。",
+    ),
+    "nothing_muted": (
+        "Nothing was muted.",
+        "没有静音的内容。",
+    ),
     "clip_same": (
         "The clips' own sound is at {gain} % already.",
         "原声音量已经是 {gain} %。",
@@ -119,6 +131,10 @@ OF_EFFECTS: dict[str, tuple[str, str]] = {
         "No logo was added: no image was uploaded beside the clip.",
         "没有加标志：没有上传图片。",
     ),
+    "undone_more": (
+        "Took back the last {steps} changes; the timeline is {total} long.",
+        "已撤销最近 {steps} 次修改；时间线长 {total}。",
+    ),
     "undone": (
         "Took back the last change; the timeline is {total} long.",
         "已撤销上一次修改；时间线长 {total}。",
@@ -150,6 +166,14 @@ OF_EFFECTS: dict[str, tuple[str, str]] = {
     "removed_fade": (
         "Removed the fades.",
         "已去掉淡入淡出。",
+    ),
+    "removed_fade_in": (
+        "Removed the fade in.",
+        "已去掉淡入。",
+    ),
+    "removed_fade_out": (
+        "Removed the fade out.",
+        "已去掉淡出。",
     ),
     "removed_speed": (
         "The clips run at their own speed again.",
@@ -183,9 +207,17 @@ OF_EFFECTS: dict[str, tuple[str, str]] = {
         "There are no fades to remove.",
         "没有淡入淡出可去掉。",
     ),
+    "no_fade_in_here": (
+        "There is no fade in to remove.",
+        "没有淡入可去掉。",
+    ),
+    "no_fade_out_here": (
+        "There is no fade out to remove.",
+        "没有淡出可去掉。",
+    ),
     "no_speed_here": (
-        "The clips do not all run at one changed speed: nothing was reset.",
-        "没有统一改变过速度，未作恢复。",
+        "The speed was not changed: the clips run at their own speed.",
+        "没有改变速度：视频已是原速。",
     ),
     "no_loudness_here": (
         "The loudness was not normalized before: nothing was reset.",

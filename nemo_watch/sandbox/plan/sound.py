@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nemo_watch.sandbox.intent import Music, Volume
+from nemo_watch.sandbox.intent import DEFAULT_GAIN, Music, Volume
 from nemo_watch.sandbox.music import MOODS
 from nemo_watch.sandbox.plan import say
 from nemo_watch.sandbox.plan.board import Json
@@ -20,6 +20,13 @@ def music(work: Work, op: Music) -> None:
     sounds = [
         a for a in (*work.named, *board.all) if a.kind == "audio" and a.duration_ms >= 1000 and a.url not in there
     ]
+    named = [a for a in work.named if a.kind == "audio"]
+    if named and named[0].url in there:
+        work.tell("music_main", name=named[0].filename)
+        return
+    if not named and any(name.casefold().endswith((".mp3", ".wav", ".m4a", ".aac")) for name in work.missing):
+        work.tell("music_missing")
+        return
     had = bool(board.tracks(1))
     if sounds:
         src, name = sounds[0].url, sounds[0].filename
@@ -29,14 +36,37 @@ def music(work: Work, op: Music) -> None:
     board.music(src, name, op.gain, duck=op.duck)
     duck = say.say(work.language, "duck") if op.duck else ""
     work.tell("music_new" if had else "music", name=spoken, gain=round(op.gain * 100), duck=duck)
+    end = max(seg["s"] + seg["d"] for track in board.tracks(1) for seg in track["sg"])
+    if end < board.duration_ms:
+        work.tell("music_ends", count=sum(len(track["sg"]) for track in board.tracks(1)), end=work.s(end))
+    if more := [a for a in named if a not in sounds[:1]]:
+        work.tell("music_one", names=say.names(work.language, more))
     work.used("add_music")
 
 
 def volume(work: Work, op: Volume) -> None:
     """Set or change how loud the clips or the music are; 0 is mute."""
     board = work.board
+    beds = [seg for track in board.tracks(1) for seg in track["sg"]]
+    if op.of == "muted":
+        muted = [of for of in _with_sound(work) if gain_of(of[0]) == 0]
+        for seg, usual in muted:
+            _set_gain(seg, usual)
+        work.tell("unmuted" if muted else "nothing_muted")
+        if muted:
+            work.used("set_volume")
+        return
+    if op.of == "all":
+        heard = [seg for seg, _ in _with_sound(work)]
+        loud = [seg for seg in heard if gain_of(seg) > 0]
+        for seg in loud:
+            _set_gain(seg, 0.0)
+        work.tell("all_muted" if heard else "clip_silent")
+        if loud:
+            work.used("set_volume")
+        return
     if op.of == "music":
-        segments = [seg for track in board.tracks(1) for seg in track["sg"]]
+        segments = beds
         if not segments:
             work.tell("no_music_here")
             return
@@ -57,6 +87,13 @@ def volume(work: Work, op: Volume) -> None:
     else:
         work.tell(f"{op.of}_volume", gain=round(100 * after[0]))
         work.used("set_volume")
+
+
+def _with_sound(work: Work) -> list[tuple[Json, float]]:
+    """List what is heard, each with how loud it is if nobody says anything: the clips, then the music."""
+    clips = [seg for seg in work.board.main() if (asset := work.board.asset(seg)) is not None and asset.has_audio]
+    beds = [seg for track in work.board.tracks(1) for seg in track["sg"]]
+    return [*((seg, 1.0) for seg in clips), *((seg, DEFAULT_GAIN) for seg in beds)]
 
 
 def loudness(work: Work) -> None:

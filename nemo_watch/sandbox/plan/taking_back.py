@@ -19,7 +19,8 @@ def undo(work: Work, op: Undo, earlier: Sequence[Mapping[str, Any]]) -> None:
     if not work.board.main() or (not op.all and not earlier):
         work.tell("nothing_to_undo")
         return
-    target: Mapping[str, Any] = {} if op.all else earlier[-1]
+    steps = min(op.steps, len(earlier))
+    target: Mapping[str, Any] = {} if op.all else earlier[-steps]
     board = Board(copy.deepcopy(dict(target)), work.board.all)
     if not board.main() and board.usual():
         board.start_over(board.usual())
@@ -27,7 +28,8 @@ def undo(work: Work, op: Undo, earlier: Sequence[Mapping[str, Any]]) -> None:
         work.tell("nothing_to_undo")
         return
     work.board = board
-    work.tell("started_over" if op.all else "undone", total=work.s(board.duration_ms))
+    told = "started_over" if op.all else "undone" if steps == 1 else "undone_more"
+    work.tell(told, steps=steps, total=work.s(board.duration_ms))
     work.used("undo")
 
 
@@ -60,17 +62,18 @@ def _removed(work: Work, op: Remove) -> bool:
             draft.pop("fi", None)
             draft.pop("fo", None)
             return had
+        case "fade_in":
+            return bool(draft.pop("fi", None))
+        case "fade_out":
+            return bool(draft.pop("fo", None))
         case "loudness":
             return facts.pop("lufs", None) is not None
         case "bars":
             return facts.pop("fit", None) is not None
         case "speed":
-            speeds = {float(seg.get("sp", 1.0)) for seg in board.moving()}
-            if not speeds or speeds == {1.0}:
+            if all(float(seg.get("sp", 1.0)) == 1 for seg in board.moving()):
                 return False
-            if len(speeds) == 1:
-                board.speed(1 / speeds.pop())
-                return True
-            return False
+            board.speed(None)
+            return True
         case _:
             assert_never(op.thing)

@@ -11,13 +11,17 @@ from nemo_watch.sandbox.plan.board import Board
 
 @dataclass(slots=True)
 class Work:
-    """One message being worked on; `named` are the uploads it names, `unheard` those whose words are still needed."""
+    """One message being worked on; `named` are the uploads it names, `unheard` those whose words are still needed.
+
+    `missing` are names of files that are not among the uploads: no other file stands in for them.
+    """
 
     board: Board
     language: say.Language
     said: list[str] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
     named: tuple[Asset, ...] = ()
+    missing: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()
 
     def tell(self, key: str, **values: object) -> None:
