@@ -279,7 +279,10 @@ class Sandbox(Section):
     """The embedded backend, used when [backend] url is "sandbox"."""
 
     credits: int = Field(default=10000, ge=0, le=10**9, description="With how many credits an account begins.")
-    fonts_dir: PathText = Field(default="", description='More fonts for titles and captions. "": the bundled one.')
+    fonts_dir: PathText = Field(
+        default="",
+        description='More fonts for titles and captions, as for Chinese. "": the bundled one and the system\'s.',
+    )
     speech_model: PathText = Field(
         default="",
         description="A folder with a CTranslate2 Whisper model, to recognise speech for captions with. "

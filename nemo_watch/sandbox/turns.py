@@ -7,6 +7,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from nemo_watch.errors import NemoWatchError
@@ -14,6 +15,7 @@ from nemo_watch.sandbox.assets import Assets
 from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.intent import Music, Op, Undo, measure_for, understand
 from nemo_watch.sandbox.keeper import Keeper
+from nemo_watch.sandbox.lettering import about_letters
 from nemo_watch.sandbox.plan import Edit, edit
 from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
 from nemo_watch.sandbox.settings import Settings
@@ -168,6 +170,10 @@ class Turns:
         feed.tell(Thought(f"The message asks for: {plan}."))
         earlier = await self._earlier(turn) if any(isinstance(op, Undo) for op in understood.ops) else ()
         made = await self._made(turn.draft_before, session, understood.ops, understood.unsupported, earlier)
+        if {"add_title", "add_captions"} & set(made.tools):
+            fonts_dir, language = self._settings.fonts_dir, _language(session.language)
+            warning = await asyncio.to_thread(about_letters, made.draft, language, fonts_dir)
+            made = replace(made, text=f"{made.text} {warning}".strip())
         call_id = f"call-{secrets.token_hex(4)}"
         changed = made.draft != turn.draft_before
         if changed:
