@@ -57,6 +57,11 @@ class Case:
     silent_s: float = 30.0
     unsaid: tuple[str, ...] = ()
 
+    @property
+    def is_of_a_code(self) -> bool:
+        """Tell whether it is about one code at one call."""
+        return " code " in self.name or " status " in self.name
+
     def promise(self, profile: str) -> Promise:
         """Tell what must come of it in a profile."""
         return self.apart.get(profile, self.promised)

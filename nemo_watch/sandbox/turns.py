@@ -212,9 +212,8 @@ class Turns:
             if wish is None or wish.all:
                 drafts.append(before)
             elif drafts and all(isinstance(op, Undo) for op in understood.ops):
-                del drafts[
-                    -wish.steps :
-                ]  # what else a message does besides is a change of the draft that it went back to
+                # What else a message does is a change of the draft that it went back to, so that one stays.
+                del drafts[-wish.steps :]
         return drafts
 
     async def _made(

@@ -1,4 +1,7 @@
-"""Every case of the matrix in one profile or another; `python -m tests.matrix` runs every case in each."""
+"""The cases of the matrix, each in one profile or another, but for those of a single code.
+
+`python -m tests.matrix` runs all of them in each profile; the codes are also those of `test_policy_rows`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from nemo_watch.sandbox.profiles import PROFILES
 from tests.matrix import run
 from tests.matrix_cases import cases
 
-NAMES = {profile: [case.name for case in cases(profile)] for profile in PROFILES}
+NAMES = {profile: [case.name for case in cases(profile) if not case.is_of_a_code] for profile in PROFILES}
 EVERY = list(dict.fromkeys(name for names in NAMES.values() for name in names))
 
 
@@ -20,12 +23,12 @@ def mine(profile: str) -> set[str]:
 
 def test_every_case_is_dealt_out_once() -> None:
     assert sorted(name for profile in PROFILES for name in mine(profile)) == sorted(EVERY)
-    assert len(EVERY) > 250
+    assert len(EVERY) > 100
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_what_was_promised_comes_of_every_fault(profile: str) -> None:
     found = run(profile, mine(profile))
-    assert len(found) == len(mine(profile)) > 10
+    assert len(found) == len(mine(profile)) > 5
     assert [one for one in found if not one.is_kept] == []
