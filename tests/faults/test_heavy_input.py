@@ -161,7 +161,7 @@ CASES: dict[str, Callable[[str], None]] = {
     ("case", "argument"),
     [
         *(("reply", unit) for unit in ("lists", "objects", "digits")),
-        ("draft", "tracks"),
+        *(("draft", unit) for unit in ("lists", "tracks")),
         ("track", "objects"),
         *(("program", kind) for kind in ("tracks", "segments", "jumps", "text", "names")),
         *(("event", unit) for unit in ("lists", "events")),
