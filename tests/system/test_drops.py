@@ -102,7 +102,7 @@ async def test_a_backend_that_is_down_means_waiting_not_rejecting(
 
         await eventually(tried_twice, "tried twice")
         await eventually(lambda: "bad.mp4.error.toml" in place.files("rejects"), "the bad one is rejected")
-        (job,) = await daemon.ledger.jobs(("waiting",))
+        (job,) = await eventually(lambda: daemon.ledger.jobs(("waiting",)), "between two tries")
         assert job.reason == "retry"
         assert "127.0.0.1" in job.sentence or "reach" in job.sentence
         assert job.next_try_at is not None
