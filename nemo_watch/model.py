@@ -62,6 +62,24 @@ class FileRef:
 
 InstructionSource = Literal["sidecar", "default", "inbox"]
 
+WorkKind = Literal["edit", "refine", "generate", "url", "batch", "ask"]
+"""A way to give work: a clip, `.refine`, `.prompt`, a `.toml` with `url`, a `project.toml` with clips, `.ask`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFacts:
+    """What a TOML sidecar says that must be known before it is anybody's instruction.
+
+    `assets` are the files it names beside its clip. `is_url`: it gives work by itself. `clips` are the files of a
+    batch, None if it is none; `is_broken`: it means to be a batch and cannot be read, so nobody knows of which files.
+    Names are as written there.
+    """
+
+    assets: tuple[str, ...] = ()
+    is_url: bool = False
+    clips: tuple[str, ...] | None = None
+    is_broken: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -81,11 +99,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One clip of a batch: whole, or with what is wrong with it. One that never came has a stamp of nothing."""
+
+    clip: FileRef
+    companions: tuple[FileRef, ...] = ()
+    refusal: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """A file that is whole and whose instruction is settled: ready to become a job.
 
-    `sidecar` is the clip's own sidecar or the folder's default, None if the inbox's instruction is used.
-    `companions` are subtitles with the clip's stem. `refusal` is set if the file can only be rejected.
+    `clip` is the video, or the text that gives work by itself (every `kind` but "edit"). `sidecar` is the clip's own
+    sidecar or the folder's default, None if the inbox's instruction is used. `companions` are subtitles with the
+    clip's stem. `refusal` is set if the file can only be rejected. `parts` are the clips of a batch, in the order of
+    its `project.toml`.
     """
 
     inbox: str
@@ -94,6 +123,8 @@ class Drop:
     sidecar: FileRef | None = None
     companions: tuple[FileRef, ...] = ()
     refusal: Failure | None = None
+    kind: WorkKind = "edit"
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +172,22 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchClip:
+    """One `[[clip]]` of a batch: `file` as written, relative to `project.toml`; no exports: those of the batch."""
+
+    file: str
+    steps: tuple[str, ...]
+    exports: tuple[Export, ...] = ()
+    assets: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Instructions:
-    """What a sidecar says, before routing. None means: not said there, the inbox's value counts."""
+    """What a sidecar says, before routing. None means: not said there, the inbox's value counts.
+
+    `url` is as written, with whatever secret it holds. `clips` are those of a batch, which has no steps of its own.
+    """
 
     steps: tuple[str, ...]
     exports: tuple[Export, ...] = ()
@@ -154,6 +199,8 @@ class Instructions:
     title: str | None = None
     originals: Originals | None = None
     duplicates: Duplicates | None = None
+    url: str = ""
+    clips: tuple[BatchClip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +305,12 @@ class Work:
     Everything here is needed to run the job again after a restart without reading the sidecar again. `backend` is the
     one the job was made for: what was begun there is nothing to another one. `fingerprints` are the SHA-256 of the
     companions, then of the assets.
+
+    `chain` names the jobs that share one session, "" if this one shares none: the parts of a batch, or a clip and its
+    refinements (then it is the first one's job id). `parent` is the job that a refinement goes on from. `position` is
+    a part's place in its batch, `version` that of a refinement (2 and up). `name` is the result's stem, "" for the
+    clip's; `upload_name` what a part is called in its session, "" for its file's name. `url` is what is uploaded,
+    without user info and query: the secret stays in the sidecar.
     """
 
     messages: tuple[str, ...]
@@ -275,6 +328,14 @@ class Work:
     notes: tuple[str, ...] = ()
     backend: str = ""
     fingerprints: tuple[str, ...] = ()
+    kind: WorkKind = "edit"
+    chain: str = ""
+    parent: str = ""
+    position: int = 0
+    version: int = 1
+    name: str = ""
+    upload_name: str = ""
+    url: str = ""
 
     def fingerprint_of(self, ref: FileRef) -> str:
         """Look up the SHA-256 of a companion or asset, "" if none was taken."""
