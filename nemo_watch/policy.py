@@ -5,7 +5,7 @@ Pure. Whether anything is retried is decided here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nemo_watch.errors import CloudError, ConfigError, DropperError, FolderError, MediaToolError, NemoWatchError
@@ -77,7 +77,8 @@ class Situation:
 
     Units: `failing_s` seconds since the first failure in a row, `give_up_after_s` seconds; `chance` is a random number
     in [0, 1) for the jitter; `until_s` are seconds from now to the moment the error names, None if it names none.
-    `reuses`: the job uses a session that another one paid for. `submitted`: the backend took the export of this step.
+    `reuses`: the job uses a session that another one paid for. `continues`: it goes on in the session of an earlier
+    job, which no other session can take the place of. `submitted`: the backend took the export of this step.
     """
 
     step: str
@@ -88,6 +89,7 @@ class Situation:
     chance: float
     until_s: float | None = None
     reuses: bool = False
+    continues: bool = False
     submitted: bool = False
     job_id: str = ""
     looks: HoldLooks = field(default_factory=HoldLooks)
@@ -195,6 +197,8 @@ def _after_lost_session(error: CloudError, at: Situation) -> Verdict:
     if at.submitted:
         # The export is being made all the same: what counts is its id, which is asked for again.
         return _again_or_give_up(error, at)
+    if at.continues and at.paid == "no":
+        return Reject(replace(session_ended(), step=at.step))
     if at.paid == "no" and not at.reuses and at.failing_s < at.give_up_after_s:
         return Again(0.0 if at.attempts == 0 else backoff_s(at.attempts, at.chance), _sentence(error), anew=True)
     if at.reuses:
@@ -270,9 +274,23 @@ def no_edit_made(step: str, answer: str) -> Failure:
     return Failure(
         code="no_edit_made",
         message=f"The editor answered without changing anything: {answer}" if answer else "The editor changed nothing.",
-        action="Say it differently in the instruction file, then put it and the clip back into the inbox.",
+        action="Answer it in a text file named after the clip, like talk.refine.txt for talk.mp4, where the clip lay in "
+        "the inbox: it goes on in the same session. Or say it differently in the instruction file, then put it and the "
+        "clip back into the inbox.",
         paid="no",
         step=step,
+    )
+
+
+def session_ended() -> Failure:
+    """Describe a refinement whose session is gone: those of anonymous users end with their token, after 7 days."""
+    return Failure(
+        code="1002",
+        message="The session that it would go on in has ended, and with it the timeline.",
+        action="Drop the clip itself again with the whole instruction, as a new edit. Sessions of anonymous users last "
+        "7 days at most; those of an account of your own (NEMO_TOKEN) last longer.",
+        paid="no",
+        step="session",
     )
 
 

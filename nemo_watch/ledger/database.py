@@ -28,7 +28,7 @@ BUSY_S = 30.0
 MOUNTINFO = "/proc/self/mountinfo"
 VERSIONS = "alembic_version"
 """The table that every ledger has from its first commit on."""
-NEWEST = "0003"
+NEWEST = "0004"
 """The last revision in `nemo_watch/migrations/versions`."""
 _KEEP_IT = (
     "Do not delete it: it remembers what was paid. Restore it from a backup, or repair a copy with "

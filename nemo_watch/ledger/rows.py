@@ -43,6 +43,7 @@ JOBS = sa.Table(
     sa.Column("failure", sa.Text),
     sa.Column("created_at", sa.BigInteger),
     sa.Column("updated_at", sa.BigInteger),
+    sa.Column("chain", sa.Text),
 )
 STEPS = sa.Table(
     "steps",
@@ -203,6 +204,7 @@ def job_to_row(job: Job, run: int) -> dict[str, Any]:
         "failure": failure_to_text(job.failure),
         "created_at": to_ms(job.created_at),
         "updated_at": to_ms(job.updated_at),
+        "chain": job.work.chain,
     }
 
 

@@ -5,15 +5,17 @@ Touches: through the rooms below it everything that the product touches.
 
 from __future__ import annotations
 
-from nemo_watch.errors import MediaError, NemoWatchError
+from nemo_watch.errors import CloudError, MediaError, NemoWatchError
 from nemo_watch.ledger.turning import RETRY
-from nemo_watch.model import Drop, Failure, Job
-from nemo_watch.pipeline.accepting import enter_drop, make_edit_id, understand
+from nemo_watch.model import Drop, Failure, Job, Json, Session
+from nemo_watch.pipeline.accepting import enter_drop, make_edit_id
+from nemo_watch.pipeline.answering import answer
 from nemo_watch.pipeline.editing import edit, remember_draft
 from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, kept_export_passes, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
 from nemo_watch.pipeline.following import follow_files, turn_to
+from nemo_watch.pipeline.giving import understand, understand_batch
 from nemo_watch.pipeline.holds import HeldError
 from nemo_watch.pipeline.house import (
     EndedError,
@@ -33,6 +35,7 @@ from nemo_watch.pipeline.levers import CANCELLED, call_off_renders, with_what_wa
 from nemo_watch.pipeline.opening import ensure_session, upload_files
 from nemo_watch.pipeline.returning import bring_back, remove_void_report
 from nemo_watch.pipeline.reusing import kept_source, paid_job, take_over
+from nemo_watch.pipeline.sharing import alone, forget_lost_session, may_speak, may_upload, pass_on
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
 __all__ = [
@@ -47,25 +50,27 @@ __all__ = [
     "run_job",
     "turn_to",
     "understand",
+    "understand_batch",
 ]
 
 UNKNOWN_INBOX = "inbox_unknown"
 
 
 async def accept(house: House, drop: Drop) -> None:
-    """Turn a whole file with a settled instruction into a job in the ledger.
+    """Turn a whole file with a settled instruction into a job in the ledger, a batch into one for each of its parts.
 
     A file that changed or vanished meanwhile is given back to the intake. Raises: LedgerError. Repeat: safe, the job id
     is made from the content.
     """
     try:
-        job = await enter_drop(house, drop)
+        jobs = await enter_drop(house, drop)
     except MediaError as error:
         if error.code not in ("changed", "gone"):
             raise
         house.on_release(drop.inbox, drop.clip.rel)
         return
-    log.info("job.entered", job=job.job_id, inbox=drop.inbox, file=drop.clip.rel)
+    for job in jobs:
+        log.info("job.entered", job=job.job_id, inbox=drop.inbox, file=job.clip.rel)
     house.on_enter()
 
 
@@ -86,7 +91,7 @@ async def run_job(house: House, job: Job) -> None:
     if await _is_held_at_first_run(house, job):
         return
     await house.ledger.update(job.job_id, active=True, state="ready", reason="", sentence="", next_try_at=None)
-    watched = False
+    watched = is_aside = False
     try:
         if job.failure is not None:
             if job.failure.code == CANCELLED:
@@ -96,9 +101,10 @@ async def run_job(house: House, job: Job) -> None:
         else:
             await _whole_way(house, await bring_back(house, job))
     except StepAsideError as aside:
-        watched = aside.reason == "render"
+        watched, is_aside = aside.reason == "render", True
         await _wait(house, job, aside.after_s, aside.reason, aside.sentence)
     except HeldError as held:
+        is_aside = True
         await _hold(house, job, held.reason, held.sentence)
     except EndedError:
         log.info("job.released", job=job.job_id, file=job.clip.rel)
@@ -107,6 +113,8 @@ async def run_job(house: House, job: Job) -> None:
     except NemoWatchError as error:
         await _after(house, job, error)
     finally:
+        if job.work.chain and not is_aside:
+            await pass_on(house, job)
         if not watched:  # an export goes on without a worker, and people want to see how far it is
             house.progress.pop(job.job_id, None)
         await house.ledger.update(job.job_id, active=False)
@@ -114,6 +122,8 @@ async def run_job(house: House, job: Job) -> None:
 
 async def _is_held_at_first_run(house: House, job: Job) -> bool:
     """Hold a job whose inbox waits for a person's word; what was begun before goes on. Source: product.md 4.7."""
+    if job.work.kind == "ask":  # it costs nothing
+        return False
     steps = await house.ledger.steps(job.job_id)
     if any(not step.name.startswith(("session", "upload", RETRY)) for step in steps):  # those cost nothing
         return False
@@ -127,6 +137,9 @@ async def _is_held_at_first_run(house: House, job: Job) -> bool:
 
 
 async def _whole_way(house: House, job: Job) -> None:
+    if job.work.kind == "ask":
+        await answer(house, job)
+        return
     if job.reuses:
         paying = await paid_job(house, job)
         if await take_over(house, job):
@@ -134,11 +147,7 @@ async def _whole_way(house: House, job: Job) -> None:
         source = await kept_source(house, job, paying)
         session, draft = source.session, source.draft
     else:
-        session = await ensure_session(house, job)
-        await upload_files(house, job, session)
-        for number, message in enumerate(job.work.messages, start=1):
-            await edit(house, job, session, number, message)
-        draft = await remember_draft(house, job, session)
+        session, draft = await _edited(house, job)
     for number, export in enumerate(job.work.exports, start=1):
         while True:
             made = await render(house, job, session, draft, number, export)
@@ -146,6 +155,24 @@ async def _whole_way(house: House, job: Job) -> None:
                 break
     await deliver(house, job, session, draft)
     await archive(house, job)
+
+
+async def _edited(house: House, job: Job) -> tuple[Session, Json]:
+    """Come as far as the draft that is exported. A session that several jobs share is used by one at a time."""
+    known = await house.recorded(job, "draft")
+    if known is not None:
+        return await ensure_session(house, job), known["draft"]
+    async with alone(house, job):
+        await may_upload(house, job)
+        session = await ensure_session(house, job)
+        if await upload_files(house, job, session):
+            await pass_on(house, job)
+        await may_speak(house, job)
+        for number, message in enumerate(job.work.messages, start=1):
+            await edit(house, job, session, number, message)
+        draft = await remember_draft(house, job, session)
+    await pass_on(house, job)
+    return session, draft
 
 
 async def _after(house: House, job: Job, error: NemoWatchError) -> None:
@@ -166,6 +193,7 @@ async def _after(house: House, job: Job, error: NemoWatchError) -> None:
             give_up_after_s=house.patience.give_up_after_s,
             chance=chance(),
             reuses=bool(job.reuses),
+            continues=job.work.kind == "refine",
             until_s=None if until is None else max(0.0, (until - now()).total_seconds()),
             submitted=await _is_submitted(house, fresh),
             job_id=job.job_id,
@@ -176,6 +204,8 @@ async def _after(house: House, job: Job, error: NemoWatchError) -> None:
         case Again(after_s, sentence, anew, counts):
             if anew:
                 # What was said in the lost session was not paid for, and nothing of it is in the next one.
+                if isinstance(error, CloudError):
+                    await forget_lost_session(house, job, error)
                 names = [step.name for step in await house.ledger.steps(job.job_id)]
                 await house.ledger.clear(job.job_id, *(n for n in names if n.startswith(("session", "upload", "edit"))))
             if counts:

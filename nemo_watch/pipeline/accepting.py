@@ -11,38 +11,47 @@ import json
 import os
 from dataclasses import replace
 
-from nemo_watch import folders, reports, routing, sidecar
+from nemo_watch import folders, reports
 from nemo_watch.errors import FolderError, MediaError, SidecarError
 from nemo_watch.folders.names import split
 from nemo_watch.ledger.finding import job_that_put, last_job_at
-from nemo_watch.model import OPEN_STATES, Drop, Export, Failure, FileRef, Instructions, Job, JobState, Work
+from nemo_watch.model import OPEN_STATES, Drop, Failure, Instructions, Job, JobState, Part, Work
+from nemo_watch.pipeline import giving
 from nemo_watch.pipeline.house import House, InboxRules, log, now
 from nemo_watch.pipeline.returning import remove_void_report
 
-SIDECAR_MOST_BYTES = 64 * 1024
 
-
-async def enter_drop(house: House, drop: Drop) -> Job:
+async def enter_drop(house: House, drop: Drop) -> list[Job]:
     """Make a job of a drop and enter it in the ledger, or wake the job that already stands for this work.
 
-    Raises: MediaError with code "changed" or "gone" if the file is not what it was; LedgerError. Repeat: safe.
+    A batch gives a job for each of its parts. Raises: MediaError with code "changed" or "gone" if the file is not what
+    it was; LedgerError. Repeat: safe.
     """
     rules = house.inboxes[drop.inbox]
     await _remove_returned_report(house, drop)
     if drop.refusal is not None:
-        return await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)
+        return [await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)]
     try:
-        instructions, work = await understand(rules, drop)
-        work = replace(work, backend=house.backend_key)
-    except SidecarError as error:
-        failure = Failure(error.code, error.message, error.hint, line=error.line, column=error.column, step="sidecar")
-        return await _enter_refused(house, drop, _bare_work(rules, drop), failure)
-    except MediaError as error:
+        if drop.kind == "batch":
+            return await _enter_parts(house, drop, await giving.understand_batch(rules, drop))
+        instructions, work = await giving.understand(rules, drop, house.ledger)
+    except (SidecarError, MediaError) as error:
         if error.code in ("changed", "gone"):
             raise
-        return await _enter_refused(
-            house, drop, _bare_work(rules, drop), Failure(error.code, error.message, error.hint, step="fingerprint")
-        )
+        return [await _enter_refused(house, drop, _bare_work(rules, drop), _refusal(error))]
+    return [await _enter_understood(house, drop, instructions, work)]
+
+
+def _refusal(error: SidecarError | MediaError) -> Failure:
+    if isinstance(error, MediaError):
+        return Failure(error.code, error.message, error.hint, step="fingerprint")
+    return Failure(error.code, error.message, error.hint, line=error.line, column=error.column, step="sidecar")
+
+
+async def _enter_understood(house: House, drop: Drop, instructions: Instructions, work: Work) -> Job:
+    """Take the fingerprints of what a drop brings, and enter it under the identity that they make."""
+    rules = house.inboxes[drop.inbox]
+    work = replace(work, backend=house.backend_key)
     try:
         sha256 = await rules.inbox.call(folders.fingerprint, rules.places.inbox, drop.clip)
         extras = [
@@ -52,71 +61,64 @@ async def enter_drop(house: House, drop: Drop) -> Job:
     except MediaError as error:
         if error.code in ("changed", "gone"):
             raise
-        return await _enter_refused(
-            house, drop, work, Failure(error.code, error.message, error.hint, step="fingerprint")
-        )
+        return await _enter_refused(house, drop, work, _refusal(error))
     work = replace(work, fingerprints=tuple(extras))
-    edit_id = make_edit_id(house.backend_key, [sha256, *sorted(extras)], work)
+    if work.kind == "ask":
+        return await _enter_question(house, drop, work, sha256)
+    content = giving.content_of(instructions, work, sha256)
+    edit_id = make_edit_id(house.backend_key, [content, *sorted(extras)], work)
     # One at a time: of two drops of the same work that come together, one pays and the other one knows of it.
     async with house.entering.setdefault(edit_id, asyncio.Lock()):
         return await _enter(house, drop, work, edit_id, sha256, instructions)
+
+
+async def _enter_parts(
+    house: House, drop: Drop, parts: list[tuple[Part, Instructions, Work | SidecarError | MediaError]]
+) -> list[Job]:
+    """Enter a job for each part of a batch, in their order. Repeat: safe, what is entered already is found again."""
+    rules = house.inboxes[drop.inbox]
+    jobs: list[Job] = []
+    for part, instructions, work in parts:
+        own = replace(
+            drop, clip=part.clip, source="sidecar", sidecar=drop.clip, companions=part.companions, parts=(), kind="batch"
+        )
+        if part.refusal is None and isinstance(work, Work):
+            jobs.append(await _enter_understood(house, own, instructions, work))
+            continue
+        if part.refusal is not None and await _was_delivered(house, drop, part, work):
+            continue
+        failure = part.refusal or _refusal(work)  # type: ignore[arg-type]  # one of the two is there
+        refused = work if isinstance(work, Work) else _bare_work(rules, own)
+        jobs.append(await _enter_refused(house, own, refused, failure))
+    return jobs
+
+
+async def _was_delivered(house: House, drop: Drop, part: Part, work: Work | SidecarError | MediaError) -> bool:
+    """Tell whether a part that is missing was done before: its project was put back for the sake of the others."""
+    known = await last_job_at(house.ledger, drop.inbox, part.clip.rel)
+    is_missing = part.clip.stamp.size_bytes == 0 and part.clip.stamp.mtime_ns == 0
+    if not is_missing or known is None or known.state != "delivered" or not isinstance(work, Work):
+        return False
+    return known.work.messages == work.messages
+
+
+async def _enter_question(house: House, drop: Drop, work: Work, sha256: str) -> Job:
+    """Enter a question: it is nobody's work again, so its identity is the file."""
+    stamp = drop.clip.stamp
+    identity = json.dumps(["ask", drop.inbox, drop.clip.rel, stamp.size_bytes, stamp.mtime_ns, sha256])
+    edit_id = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    job = _job(drop, work, edit_id, f"{edit_id}-1", sha256)
+    known = await house.ledger.enter(job)
+    if known.state not in OPEN_STATES:
+        await house.ledger.clear(job.job_id, "answer", "deliver")
+        await house.ledger.reopen(job.job_id, job)
+    return job
 
 
 def make_edit_id(backend: str, contents: list[str], work: Work) -> str:
     """Compute what makes two drops the same paid work. Source: product.md 4.2."""
     identity = json.dumps([backend, contents, list(work.messages), work.language])
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-async def understand(rules: InboxRules, drop: Drop) -> tuple[Instructions, Work]:
-    """Read a drop's instruction and decide what there is to do. Nothing is written, so that a plan can be made of it.
-
-    Raises: SidecarError, MediaError. Repeat: safe.
-    """
-    instructions = await _read_instructions(rules, drop)
-    return instructions, await _plan_work(rules, drop, instructions)
-
-
-async def _read_instructions(rules: InboxRules, drop: Drop) -> Instructions:
-    if drop.sidecar is None:
-        return Instructions(steps=(rules.instruction,))
-    data = await rules.inbox.call(folders.read_small, rules.places.inbox, drop.sidecar, SIDECAR_MOST_BYTES)
-    return sidecar.parse(data, drop.sidecar.rel.rpartition("/")[2])
-
-
-async def _plan_work(rules: InboxRules, drop: Drop, instructions: Instructions) -> Work:
-    routed = routing.route(instructions.steps, instructions.exports)
-    if not routed.messages and not routed.exports:
-        raise SidecarError(
-            "The instruction only asks for credits or status, there is nothing to do with the clip.",
-            hint="Write what is to be done with it; `nemo-watch check` and `nemo-watch status` answer questions.",
-        )
-    folder, stem, _suffix = split(drop.clip.rel)
-    assets: list[FileRef] = []
-    for name in instructions.assets:
-        ref = await rules.inbox.call(folders.resolve_asset, rules.places.inbox, folder, name)
-        if ref is None:
-            raise MediaError(
-                f"The asset {name} is not there.",
-                code="asset_missing",
-                hint="Put it beside the instruction file, then put the clip back into the inbox.",
-            )
-        assets.append(ref)
-    return Work(
-        messages=routed.messages or (routing.PLACE_MESSAGE,),
-        exports=routed.exports or (Export(),),
-        language=instructions.language or rules.language,
-        skill=instructions.skill or rules.skill,
-        title=instructions.title or stem,
-        originals=sidecar.gentler(rules.originals, instructions.originals),
-        duplicates=instructions.duplicates or rules.duplicates,
-        instruction="\n---\n".join(instructions.steps),
-        source=drop.source,
-        sidecar=drop.sidecar,
-        companions=drop.companions,
-        assets=tuple(assets),
-        notes=routed.notes,
-    )
 
 
 def _bare_work(rules: InboxRules, drop: Drop) -> Work:
@@ -129,7 +131,8 @@ def _bare_work(rules: InboxRules, drop: Drop) -> Work:
         originals=rules.originals,
         source=drop.source,
         sidecar=drop.sidecar,
-        companions=drop.companions,
+        companions=drop.companions or tuple(part.clip for part in drop.parts),
+        kind=drop.kind,
     )
 
 

@@ -193,6 +193,7 @@ async def _record(house: House, job: Job, name: str, before: SessionState, after
         told = f"{told}\n{both}"
     data: Json = {"changed": changed, "text": told or summary, "summary": summary}
     data["before"] = reply.state_digest(before)
+    data["draft_before"] = reply.draft_digest(before)
     log.info("edit.done", job=job.job_id, step=name, changed=changed)
     await house.done(job, name, data)
 
@@ -264,6 +265,16 @@ def _state_from_json(data: Json) -> SessionState:
 # ---------------------------------------------------------------- the draft
 
 
+def _came_late(first: Step, state: SessionState, digest: str) -> bool:
+    """Tell whether the draft is another one than before the first message, though no turn seemed to change it.
+
+    Where several jobs share a session, what was uploaded since may be another one's.
+    """
+    if "draft_before" in first.data:
+        return bool(first.data["draft_before"] != reply.draft_digest(state))
+    return bool(first.data.get("before", digest) != digest)
+
+
 async def remember_draft(house: House, job: Job, session: Session) -> Json:
     """Read the draft that the edits left and keep it: it is what is rendered, now and for any later export.
 
@@ -277,7 +288,7 @@ async def remember_draft(house: House, job: Job, session: Session) -> Json:
     steps = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("edit-") and s.state == "done"]
     has_changed = any(s.data.get("changed") for s in steps)
     digest = reply.state_digest(state)
-    if not has_changed and steps and steps[0].data.get("before", digest) != digest:
+    if not has_changed and steps and _came_late(steps[0], state, digest):
         # The effect of a turn that seemed to have none came later than the last look.
         await house.ledger.done(job.job_id, steps[-1].name, house.token, {**steps[-1].data, "changed": True})
         has_changed = True

@@ -22,6 +22,7 @@ from nemo_watch.ledger.finding import planned_targets
 from nemo_watch.ledger.rows import pack_stamp, unpack_stamp
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Failure, FileRef, Job, Json, Session, Step
+from nemo_watch.pipeline.giving import result_stem
 from nemo_watch.pipeline.house import House, InboxRules, StepAsideError, log, now
 from nemo_watch.pipeline.opening import read_credits
 from nemo_watch.pipeline.returning import left_elsewhere
@@ -47,7 +48,7 @@ async def deliver(house: House, job: Job, session: Session, draft: Json) -> None
         plan = await _plan_delivery(house, job, session, draft, plan)
     rules = house.rules(job)
     while True:
-        mark = _mark(plan, job)
+        mark = mark_of(plan, job)
         taken = False
         for number, one in enumerate(plan["files"], start=1):
             way = Plan(one["source"], one["target"], one["sha256"])
@@ -142,7 +143,7 @@ async def _choose_delivery(
         "files": files,
         "report_target": report_target,
         "report": tomli_w.dumps(report),
-        "temp": _mark(before, job) if before is not None else folders.temp_mark(house.ledger.ledger_id),
+        "temp": mark_of(before, job) if before is not None else folders.temp_mark(house.ledger.ledger_id),
     }
 
 
@@ -153,7 +154,7 @@ async def _result_names(house: House, job: Job, before: Json | None) -> tuple[li
     0); only what is not there yet gets others.
     """
     outbox, root = house.rules(job).outbox, house.rules(job).places.outbox
-    folder, stem, _suffix = split(job.clip.rel)
+    folder, stem = split(job.clip.rel)[0], result_stem(job)
     parts = [(export.name or stem, f".{export.format}") for export in job.work.exports]
     there: dict[int, Json] = {}
     for number, one in enumerate(before["files"] if before is not None else ()):
@@ -190,7 +191,7 @@ def _fits(target: str, root: str, folder: str, parts: list[tuple[str, str]], num
     )
 
 
-def _mark(plan: Json, job: Job) -> str:
+def mark_of(plan: Json, job: Job) -> str:
     """Give the mark of a plan's temporary files; plans of earlier versions had none but the job's id."""
     return str(plan.get("temp", job.job_id))
 
@@ -380,7 +381,7 @@ async def _carry_out(
     house: House, job: Job, rules: InboxRules, place: GuardedFolder | None, plan: Json, *, is_first_try: bool
 ) -> bool:
     source = _source_of(rules, plan)
-    root, mark = source.root, _mark(plan, job)
+    root, mark = source.root, mark_of(plan, job)
     if (
         place is not None
         and plan["report"]

@@ -13,6 +13,8 @@ from nemo_watch.client import MIME_TYPES, UploadSource
 from nemo_watch.errors import CloudError, ConfigError, FolderError, MediaError
 from nemo_watch.folders.names import split
 from nemo_watch.model import FileRef, Job, Session
+from nemo_watch.pipeline import sharing
+from nemo_watch.pipeline.giving import read_instructions, upload_name
 from nemo_watch.pipeline.house import House, log, now
 
 MOST_UPLOAD_BYTES = 500 * 1024 * 1024
@@ -31,12 +33,21 @@ async def ensure_session(house: House, job: Job) -> Session:
     await see_that_nothing_changed(house, job)
     # A session lives as long as its token, and belongs to nobody else afterwards.
     await house.holds.ensure_token()
-    language = house.session_language(job.work.skill, job.work.language)
-    session = await house.client.open_session(job.work.title, language, house.skill(job))
+    session = await _session_for(house, job)
     others = house.paid_calls - house.own_calls[job.job_id]
     data = {**asdict(session), "credits_before": await read_credits(house, job), "others_calls": others}
     await house.done(job, "session", data, started_at=started_at)
     return session
+
+
+async def _session_for(house: House, job: Job) -> Session:
+    """Open a session, or take the one that the job shares with others. Raises: CloudError, RejectedError."""
+    if job.work.kind == "refine":
+        return await sharing.parents_session(house, job)
+    language = house.session_language(job.work.skill, job.work.language)
+    if job.work.kind == "batch":
+        return await sharing.batch_session(house, job, language)
+    return await house.client.open_session(job.work.title, language, house.skill(job))
 
 
 async def read_credits(house: House, job: Job) -> float | None:
@@ -73,6 +84,8 @@ async def see_that_nothing_changed(house: House, job: Job) -> None:
         if found != "same":
             what = "was changed" if found == "changed" else "was removed"
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=found)
+    if job.work.kind != "edit":  # nothing beside it can be its instruction
+        return
     own = house.own_sidecar(job.inbox, job.clip.rel)
     used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None
     if own is not None and own.rel != used:
@@ -82,24 +95,63 @@ async def see_that_nothing_changed(house: House, job: Job) -> None:
 # ---------------------------------------------------------------- uploads
 
 
-async def upload_files(house: House, job: Job, session: Session) -> None:
-    """Upload the clip, its assets and its subtitles, one by one. Free. Repeat: safe, nothing is sent twice."""
+async def upload_files(house: House, job: Job, session: Session) -> bool:
+    """Upload the clip, its assets and its subtitles, one by one; False if all were there already. Free.
+
+    Repeat: safe, nothing is sent twice.
+
+    A text that gives work by itself is not uploaded; of an address the backend fetches the file.
+    """
+    is_new = False
     for number, ref in enumerate((job.clip, *job.work.assets, *job.work.companions)):
         name = f"upload-{number}"
-        if await house.recorded(job, name) is not None:
+        if await house.recorded(job, name) is not None or (number == 0 and job.work.kind in ("refine", "generate")):
             continue
         try:
-            await _upload(house, job, session, name, ref)
+            if number == 0 and job.work.kind == "url":
+                await _upload_by_url(house, job, session, name)
+            elif number == 0 or not await _is_there(house, job, session, name, ref):
+                await _upload(house, job, session, name, ref)
         except CloudError as error:
             if error.code != "4001" or ref not in job.work.companions:
                 raise
             note = f"The backend does not take subtitles; {folders.last_part(ref.rel)} was left out."
             await house.done(job, name, {"refused": note})
+        is_new = True
+    return is_new
+
+
+async def _upload_by_url(house: House, job: Job, session: Session, name: str) -> None:
+    """Have the backend fetch the file. The address may hold a secret: it is read where it stands, and kept nowhere."""
+    started = await house.ledger.step(job.job_id, name)
+    if started is not None:
+        state = await house.client.state(session.session_id, house.skill(job))
+        if state.video_infos:  # it is the first thing in this session
+            await house.done(job, name, {"url": job.work.url, "adopted": True})
+            return
+    instructions = await read_instructions(house.rules(job), job.clip)
+    await see_that_nothing_changed(house, job)
+    await house.ledger.intend(job.job_id, name, house.token, {"url": job.work.url})
+    house.show(job, name)
+    uploaded = await house.client.upload_url(session.session_id, instructions.url, house.skill(job))
+    await house.done(job, name, {"url": job.work.url, "filename": uploaded.filename})
+
+
+async def _is_there(house: House, job: Job, session: Session, name: str, ref: FileRef) -> bool:
+    """Of an asset that several parts of a batch name one upload is enough."""
+    if job.work.kind != "batch":
+        return False
+    filename, sha256 = folders.last_part(ref.rel), job.work.fingerprint_of(ref)
+    for step in await sharing.uploads_of_others(house, job, session):
+        if (step.data.get("filename"), step.data.get("sha256")) == (filename, sha256):
+            await house.done(job, name, {"filename": filename, "sha256": sha256, "shared": True})
+            return True
+    return False
 
 
 async def _upload(house: House, job: Job, session: Session, name: str, ref: FileRef) -> None:
     rules = house.rules(job)
-    filename = folders.last_part(ref.rel)
+    filename = upload_name(job) if ref == job.clip else folders.last_part(ref.rel)
     expected = job.sha256 if ref == job.clip else job.work.fingerprint_of(ref)
     started = await house.ledger.step(job.job_id, name)
     if started is not None and await _arrived(house, job, session, name, filename):
@@ -171,5 +223,6 @@ async def _arrived(house: House, job: Job, session: Session, name: str, filename
     state = await house.client.state(session.session_id, house.skill(job))
     there = sum(isinstance(info, dict) and info.get("filename") == filename for info in state.video_infos)
     uploads = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("upload-") and s.name != name]
-    done = [s for s in uploads if s.state == "done" and s.data.get("filename") == filename]
+    uploads += await sharing.uploads_of_others(house, job, session)
+    done = [s for s in uploads if s.state == "done" and s.data.get("filename") == filename and not s.data.get("shared")]
     return bool(there > len(done))

@@ -13,6 +13,7 @@ from nemo_watch.errors import MediaError
 from nemo_watch.folders.names import folder_key, key, split
 from nemo_watch.model import Failure, Job, Json, Session
 from nemo_watch.pipeline.ending import archive
+from nemo_watch.pipeline.giving import result_stem
 from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, log
 
 LOOK_S = 120.0
@@ -84,8 +85,8 @@ async def _all_there(house: House, job: Job, delivered: Json) -> bool:
 
 def _is_where_it_would_be(house: House, job: Job, other: Job, delivered: Json) -> bool:
     outbox = house.rules(job).places.outbox
-    folder, stem, _suffix = split(job.clip.rel)
-    if key(split(other.clip.rel)[1]) != key(stem):
+    folder = split(job.clip.rel)[0]
+    if key(result_stem(other)) != key(result_stem(job)):
         return False
     folders_of = {os.path.relpath(os.path.dirname(one["target"]), outbox) for one in delivered["files"]}
     return all(folder_key("" if path == "." else path) == folder_key(folder) for path in folders_of)

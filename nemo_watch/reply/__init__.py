@@ -2,6 +2,7 @@
 
 from nemo_watch.reply.timeline import (
     both_stages,
+    draft_digest,
     exportable,
     state_digest,
     timeline_summary,
@@ -16,6 +17,7 @@ __all__ = [
     "EventKind",
     "TurnBuilder",
     "both_stages",
+    "draft_digest",
     "exportable",
     "plain_words",
     "printable",

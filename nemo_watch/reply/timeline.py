@@ -59,6 +59,11 @@ def state_digest(state: SessionState) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def draft_digest(state: SessionState) -> str:
+    """Give a digest of the draft alone, as `state_digest` is one of all."""
+    return state_digest(SessionState(state.draft))
+
+
 def total_duration_s(draft: Any) -> float | None:
     """Read the length of a draft's timeline, None if it does not tell.
 
