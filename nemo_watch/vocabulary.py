@@ -11,7 +11,9 @@ from typing import Literal
 
 from nemo_watch.model import EXPORT_HEIGHTS
 
-Kind = Literal["action", "upload", "option", "foreign", "credits", "status", "ask", "object", "courtesy", "weak"]
+Kind = Literal[
+    "action", "upload", "option", "foreign", "credits", "status", "tracks", "ask", "object", "courtesy", "weak"
+]
 
 _ENGLISH: dict[Kind, str] = {
     "action": """export|exports|exported|exporting|download|downloads|save|deliver|render|output|encode|convert
@@ -25,8 +27,9 @@ _ENGLISH: dict[Kind, str] = {
         |youtube|vimeo|client(?:'s)? delivery|client(?:'s)? review|delivery|(?:the |an )?api|(?:the )?client|outbox
         |for (?:the )?web|for sharing|social media""",
     "credits": "credits|credit|credit balance|balance",
-    "status": """status|(?:export|render|job|upload|project) status
-        |(?:show|list|see)(?: me)?(?: the)? (?:tracks|timeline)|what(?:'s| is) (?:in it|on the timeline)""",
+    "status": "status|(?:export|render|job|upload|project) status",
+    "tracks": """(?:show|list|see)(?: me)?(?: the| all)? (?:tracks|timeline)
+        |what(?:'s| is) (?:in it|on the timeline)""",
     "ask": """show|check|tell|what(?:'s)?|how many|how much|do i(?: still)? have|have i got|are|is|left|remaining
         |available|current|account|remain|see|query|get|view|there""",
     "object": """video|videos|clip|clips|movie|film|file|files|result|results|version|versions|copy|project|everything
@@ -46,7 +49,8 @@ _CHINESE: dict[Kind, str] = {
     "option": "全高清|超高清|高清|超清|(?:最高|最好|高|标准|普通|低|草稿|中等)(?:画质|质量|清晰度)"
     "|原(?:画质|分辨率|帧率)|油管|给客户|客户|接口|网页",
     "credits": "积分|余额|点数",
-    "status": "状态|进度|现在什么样了|什么样了|(?:显示|查看|看看|看一下|列出)(?:所有)?(?:轨道|时间线)",
+    "status": "状态|进度|现在什么样了|什么样了",
+    "tracks": "(?:显示|查看|看看|看一下|列出)(?:所有)?(?:轨道|时间线)",
     "ask": "查询|查看|查一下|查|显示|看看|看一下|告诉我|还剩|还有|剩余|剩下|多少|几个|现在|当前|是|什么|怎么样"
     "|账户|账号",
     "object": "视频|影片|片子|成片|成品|文件|结果|作品|项目|短片",
@@ -54,6 +58,28 @@ _CHINESE: dict[Kind, str] = {
     "weak": "帮我|帮忙|把|将|我要|我想要|我想|我需要|需要|最终|剪好的|编辑好的|做好的|整个|完整|完整的|直接|的|了"
     "|吧|呢|吗|啊|我|你|您|一下|一个|一份|为|成|到|以|用|按照|按|作为|通过|用于|格式|分辨率|画质|质量|清晰度|帧率"
     "|版本|版|完成后|好了之后|就行|即可|就可以了|它|这个|该|在|里|和|与|及|并|并且|都|给",
+}
+
+_ASKING_ENGLISH: dict[Kind, str] = {  # in a text of which it is known that it only asks
+    "credits": "how much is left|how many (?:are )?left|account balance",
+    "status": r"""state|progress|queue|(?:an )?update|how(?:'s| is) it going|how far (?:is it|are you|along)
+        |(?:what(?:'s| is)|anything) (?:going on|happening)|(?:is it|are you|is everything) (?:done|ready|finished)
+        |(?:is it|are you) done yet""",
+    "tracks": "tracks?|timeline|what(?:'s|s| is) (?:in there|inside|in the (?:video|clip|project|edit))",
+    "ask": r"""send me|give me|get me|let me know|let us know|report|list|print|display|look up|find out|what(?:'?s)?
+        |whats|which|how|how's|who|where|when|does|do|did|has|have|had|am|was|were|many|much|still|any|all|got
+        |i've|have got|know|wonder|wondering|question|quick question|overview|summary|latest|today|right now|so far
+        |up to now|doing|looking|stand|things|nemo[ -]?watch|nemo|nemovideo|jobs?|queue|yet|use|used|spent|spend
+        |about|some|also|then""",
+    "courtesy": r"hi|hello|hey|dear|hi there|good (?:morning|evening|afternoon)|thanks in advance|sorry|cheers|best",
+}
+_ASKING_CHINESE: dict[Kind, str] = {
+    "credits": "账户余额|积分余额",
+    "status": "情况|怎么样了|做到哪了|到哪了|好了吗|完成了吗|做完了吗|剪完了吗",
+    "tracks": "轨道|时间线|时间轴|里面有什么",
+    "ask": "发给我|发我|给我|告诉|请问|想知道|知道|有没有|有|有哪些|哪些|能|可以|可用|目前|今天|账户里|任务"
+    "|多少钱|几|总共|一共",
+    "courtesy": "你好|您好|嗨|谢谢您|谢谢你|辛苦了|拜托",
 }
 
 JOINERS_ENGLISH = (
@@ -159,8 +185,8 @@ EDIT_VERB = re.compile(
 
 def _english(words: str) -> str:
     """Make one pattern of a list of phrases; a blank in a phrase is any stretch of blanks."""
-    joined = re.sub(r"\s*\n\s*", "", words).replace(" ", r"\s+").replace(r"[\s+-]", r"[\s-]")
-    return rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9])"
+    joined = re.sub(r"\s*\n\s*", "", words).replace(" ", r"\s+").replace(r"[\s+-]", r"[\s-]").replace("'", "['’]")
+    return rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9]|['’][A-Za-z])"
 
 
 _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -170,19 +196,31 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     *((kind, re.compile(_english(words), re.IGNORECASE)) for kind, words in _ENGLISH.items()),
     *((kind, re.compile(words)) for kind, words in _CHINESE.items()),
 )
+_ASKING = (
+    *((kind, re.compile(_english(words), re.IGNORECASE)) for kind, words in _ASKING_ENGLISH.items()),
+    *((kind, re.compile(words)) for kind, words in _ASKING_CHINESE.items()),
+    *_WORDS,
+)
 _BETWEEN = re.compile(r"[\s,，、:：()（）/.。!！?？~～;；\-–—]+")
 _FIRST = re.compile(rf"(?:{JOINERS_ENGLISH}(?![A-Za-z0-9])|{JOINERS_CHINESE})", re.IGNORECASE)
 
 
-def cover(clause: str) -> frozenset[Kind] | None:
-    """Cover a clause with the vocabulary from end to end; None if a word, a sign or a quotation is left over."""
+def cover(clause: str, *, asks: bool = False) -> frozenset[Kind] | None:
+    """Cover a clause with the vocabulary from end to end; None if a word, a sign or a quotation is left over.
+
+    `asks`: it stands in a text that only asks, where more words can mean nothing else.
+    """
     kinds: set[Kind] = set()
     at = 0
     while at < len(clause):
         if between := _BETWEEN.match(clause, at):
             at = between.end()
             continue
-        matches = [(found.end(), kind) for kind, pattern in _WORDS if (found := pattern.match(clause, at))]
+        matches = [
+            (found.end(), kind)
+            for kind, pattern in (_ASKING if asks else _WORDS)
+            if (found := pattern.match(clause, at))
+        ]
         if (frame := RESOLUTION.match(clause, at)) and _only_a_size(frame):
             matches.append((frame.end(), "option"))
         if not kinds and (first := _FIRST.match(clause, at)):

@@ -80,6 +80,7 @@ def test_utf32_and_more_than_64_kib_are_refused() -> None:
 
 def test_every_key_is_read() -> None:
     assert _toml("""\
+url = "https://me:secret@example.org:8443/a%20b.mp4?sig=1#x"
 steps = ["cut the pauses", "add music"]
 language = "zh-CN"
 skill = "video-editing-with"
@@ -109,6 +110,7 @@ name = "teaser"
         title="Summer",
         originals="keep",
         duplicates="process",
+        url="https://me:secret@example.org:8443/a%20b.mp4?sig=1#x",
     )
 
 
@@ -117,6 +119,13 @@ def test_a_windows_editor_makes_no_difference() -> None:
     wanted = Instructions(steps=("cut\nthe pauses",))
     assert sidecar.parse(b"\xef\xbb\xbf" + text.encode(), "a.toml") == wanted
     assert sidecar.parse(b"\xff\xfe" + text.encode("utf-16-le"), "a.toml") == wanted
+
+
+def test_the_line_ends_of_old_macs() -> None:
+    assert sidecar.parse(b'prompt = """\rcut\rit"""\r# so\rpriority = 2\r', "a.toml") == Instructions(
+        ("cut\nit",), priority=2
+    )
+    assert _refused(b'# one\rpromt = "cut"\r', "a.toml").line == 2
 
 
 def test_only_an_export_is_an_instruction_too() -> None:
@@ -170,8 +179,11 @@ def test_a_moment_without_an_offset_is_in_the_zone() -> None:
         ('prompt = "a"\n[[export]]\nname = ""', (3, 8), "is empty"),
         ('prompt = "a"\n[[export]]\nname = ".a"', (3, 8), "begin with a dot"),
         ('prompt = "a"\n[[export]]\nname = "a.mp4"', (3, 8), "without its ending"),
-        ('url = "https://example.org/a.mp4"', (1, 1), "not supported yet"),
-        ('[[clip]]\nfile = "a.mp4"', (1, 1), "not supported yet"),
+        ('prompt = "a"\nskill = "video-skil-online"', (2, 9), 'did you mean "video-skill-online"?'),
+        ('prompt = "a"\nskill = "xyzzy"', (2, 9), "is not a skill that is known (valid here: ai-video-pro"),
+        ('prompt = "a"\n[[export]]\ntitle = "x"', (3, 1), "write it above the first [[export]]"),
+        ('[[clip]]\nfile = "a.mp4"', (1, 1), "can only be used in a file that is called project.toml"),
+        ('url = "https://example.org/a.mp4"', (1, 1), "does not say what to do"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, place: tuple[int, int], said: str) -> None:
