@@ -34,6 +34,7 @@ from nemo_watch.pipeline import House, Patience, Progress
 from nemo_watch.pipeline.budget import Budget
 from nemo_watch.pipeline.first_run import FirstRuns
 from nemo_watch.pipeline.holds import Asking, Holds
+from nemo_watch.pipeline.sharing import TURN, is_turn
 from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, state_lock
 from nemo_watch.telling import Notices
@@ -322,6 +323,8 @@ class Daemon:
             jobs = await self.ledger.jobs(OPEN_STATES, limit=100_000)
             awaited = {job.job_id: job for job in jobs}
             going = [job for job in jobs if _goes_on(awaited.get(job.reuses, job) if job.reason == "reuse" else job)]
+            if not going:  # who waits for a turn goes on if anybody does who has the session before
+                going = [job for job in jobs if job.reason == TURN and await is_turn(self.house, job)]
             idle = all(watcher.idle() for watcher in self.watchers.values())
             if self._holds_seen and idle and not going and not self.dispatch.running:
                 break

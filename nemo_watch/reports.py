@@ -91,6 +91,7 @@ def result_report(
         "timeline": printable(timeline),
         "finished": finished_at,
     }
+    report |= _kind_table(job)
     if job.reuses:
         report["reused_from"] = job.reuses
     if notes:
@@ -112,6 +113,19 @@ def result_report(
     return report
 
 
+def _kind_table(job: Job) -> dict[str, Any]:
+    """Tell how the work was given, where it was not simply a clip."""
+    work = job.work
+    table: dict[str, Any] = {} if work.kind == "edit" else {"kind": work.kind}
+    if work.kind == "refine":
+        table |= {"refines": work.parent, "version": work.version}
+    if work.kind == "batch":
+        table |= {"batch": work.chain.removeprefix("batch-"), "position": work.position + 1}
+    if work.url:
+        table["url"] = work.url
+    return table
+
+
 def error_report(job: Job, failure: Failure, *, backend: str, when: datetime) -> dict[str, Any]:
     """Tell why a file was rejected, whether it was paid, and what to do now. Source: product.md 9."""
     report: dict[str, Any] = {
@@ -126,6 +140,7 @@ def error_report(job: Job, failure: Failure, *, backend: str, when: datetime) ->
         "when": when,
         "backend": backend,
         **source_table(job.clip.rel),
+        **_kind_table(job),
     }
     if failure.line:
         report["line"] = failure.line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 SCHEMES = ("http", "https")
 MOST_SIGNS = 2000
@@ -25,6 +25,20 @@ def redacted(url: str) -> str:
         return UNREADABLE
     bracketed = f"[{host}]" if ":" in host else host
     return _plain(f"{parts.scheme}://{bracketed}{'' if port is None else f':{port}'}{parts.path}")
+
+
+def scrubbed(text: str, url: str) -> str:
+    """Take an address and its secret parts out of what somebody else says of it. Never raises."""
+    try:
+        parts = urlsplit(url.strip())
+        secrets = [url.strip(), parts.query, parts.netloc.rpartition("@")[0], parts.password or "", parts.fragment]
+    except ValueError:
+        secrets = [url.strip()]
+    for secret in secrets:
+        for form in (secret, unquote(secret), quote(secret, safe="")):
+            if len(form) > 3:
+                text = text.replace(form, redacted(url) if secret == url.strip() else "…")
+    return text
 
 
 def problem(url: str) -> str:

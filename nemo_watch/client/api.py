@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import EventSource
 
+from nemo_watch import urls
 from nemo_watch.client import download as downloads
 from nemo_watch.client import wire
 from nemo_watch.client.account import Account
@@ -177,7 +178,14 @@ class Client:
         doing = "having the file fetched by its address"
         path = f"/api/upload-video/{_APP}/me/{_segment(session_id)}"
         body = {"urls": [url], "source_type": "url"}
-        payload = await self._call("POST", path, doing, skill, body=body, alone=True, session=True, fetches=True)
+        within_s = self._timeouts.upload_answer_s
+        try:
+            payload = await self._call(
+                "POST", path, doing, skill, body=body, alone=True, session=True, within_s=within_s
+            )
+        except CloudError as error:
+            error.message = urls.scrubbed(error.message, url)
+            raise
         return wire.read_upload(payload, doing, "", "")
 
     # ------------------------------------------------------------ the paid call
@@ -399,6 +407,7 @@ class Client:
         body: Json | None = None,
         session: bool = False,
         alone: bool = False,
+        within_s: float | None = None,
     ) -> Any:
         content = None if body is None else wire.dumps(body)
 
@@ -406,7 +415,9 @@ class Client:
             headers = _authenticated(token, skill)
             if content is not None:
                 headers["Content-Type"] = "application/json"
-            response, answer = await self._line.exchange(method, path, doing, headers, content, alone=alone)
+            response, answer = await self._line.exchange(
+                method, path, doing, headers, content, alone=alone, within_s=within_s
+            )
             return unwrapped(response, answer, doing, session=session)
 
         return await self._account.make(once)

@@ -70,13 +70,24 @@ class Line:
         return self.api.copy_with(raw_path=self.api.raw_path.rstrip(b"/") + path.encode("ascii"))
 
     async def exchange(
-        self, method: str, path: str, doing: str, headers: Mapping[str, str], content: bytes | None, *, alone: bool
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        alone: bool,
+        within_s: float | None = None,
     ) -> tuple[httpx.Response, bytes]:
-        """Make a small call from beginning to end. Raises: UnreachableError, UnintelligibleError."""
+        """Make a small call from beginning to end, `within_s` if not as long as usual.
+
+        Raises: UnreachableError, UnintelligibleError.
+        """
         http = self.alone if alone else self.calls
         with converted(doing):
             async with (
-                asyncio.timeout(self.timeouts.call_s),
+                asyncio.timeout(within_s or self.timeouts.call_s),
                 http.stream(method, self.at(path), headers=headers, content=content) as response,
             ):
                 return response, await bounded(response.aiter_bytes(), doing, response.status_code)

@@ -76,7 +76,19 @@ class Ledger(Notes):
         in another order, if nothing was paid. False if the job is under way again: nothing is changed. Repeat: safe.
         """
         row_now = job_to_row(fresh, 0)
-        wishes = ("inbox", "rel", "stamp", "work", "chain", "state", "priority", "reason", "sentence", "next_try_at", "failure")
+        wishes = (
+            "inbox",
+            "rel",
+            "stamp",
+            "work",
+            "chain",
+            "state",
+            "priority",
+            "reason",
+            "sentence",
+            "next_try_at",
+            "failure",
+        )
 
         def transact(c: Connection) -> bool:
             row = c.execute(sa.select(JOBS).where(JOBS.c.job_id == job_id)).mappings().first()

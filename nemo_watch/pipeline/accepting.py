@@ -80,7 +80,13 @@ async def _enter_parts(
     jobs: list[Job] = []
     for part, instructions, work in parts:
         own = replace(
-            drop, clip=part.clip, source="sidecar", sidecar=drop.clip, companions=part.companions, parts=(), kind="batch"
+            drop,
+            clip=part.clip,
+            source="sidecar",
+            sidecar=drop.clip,
+            companions=part.companions,
+            parts=(),
+            kind="batch",
         )
         if part.refusal is None and isinstance(work, Work):
             jobs.append(await _enter_understood(house, own, instructions, work))

@@ -29,6 +29,7 @@ from nemo_watch.model import (
     same_file,
 )
 from nemo_watch.pipeline.house import InboxRules
+from nemo_watch.urls import redacted
 
 SIDECAR_MOST_BYTES = 64 * 1024
 _GIVEN = re.compile(r"(?P<name>.+)\.(?:refine|ask|prompt)\.(?:txt|toml)", re.IGNORECASE | re.DOTALL)
@@ -125,7 +126,7 @@ async def _address(rules: InboxRules, drop: Drop) -> tuple[Instructions, Work]:
         )
     name = _stem_of_sidecar(drop.clip.rel)
     work = await plan_work(rules, drop, instructions, title=name)
-    return instructions, replace(work, kind="url", name=name, url=sidecar.redacted(instructions.url))
+    return instructions, replace(work, kind="url", name=name, url=redacted(instructions.url))
 
 
 def _stem_of_sidecar(rel: str) -> str:

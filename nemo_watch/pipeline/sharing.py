@@ -66,6 +66,16 @@ async def may_speak(house: House, job: Job) -> None:
             raise _not_yet(f"{_name(other.job)} of the same batch is to be uploaded first.")
 
 
+async def is_turn(house: House, job: Job) -> bool:
+    """Tell whether nobody is before a job any more. Repeat: safe."""
+    try:
+        await may_upload(house, job)
+        await may_speak(house, job)
+    except StepAsideError:
+        return False
+    return True
+
+
 async def pass_on(house: House, job: Job) -> None:
     """Wake whoever can go on now that this job is further: who has to upload yet, else the first one. Repeat: safe."""
     waiting = [one for one in await _others(house, job) if one.is_open and one.job.reason == TURN]
