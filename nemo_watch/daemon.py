@@ -27,6 +27,7 @@ from nemo_watch.errors import LedgerError
 from nemo_watch.guarded import GuardedFolders, real_path
 from nemo_watch.intake import Intake, SettleRules
 from nemo_watch.ledger import Ledger, retention
+from nemo_watch.ledger.chains import TURN
 from nemo_watch.ledger.levers import Levers
 from nemo_watch.model import ANY_INODE, OPEN_STATES, Drop, Job, Json, SkillHeaders
 from nemo_watch.obeying import Obeying
@@ -34,7 +35,7 @@ from nemo_watch.pipeline import House, Patience, Progress
 from nemo_watch.pipeline.budget import Budget
 from nemo_watch.pipeline.first_run import FirstRuns
 from nemo_watch.pipeline.holds import Asking, Holds
-from nemo_watch.pipeline.sharing import TURN, is_turn
+from nemo_watch.pipeline.sharing import is_turn
 from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, state_lock
 from nemo_watch.telling import Notices

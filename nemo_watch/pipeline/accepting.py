@@ -79,15 +79,7 @@ async def _enter_parts(
     rules = house.inboxes[drop.inbox]
     jobs: list[Job] = []
     for part, instructions, work in parts:
-        own = replace(
-            drop,
-            clip=part.clip,
-            source="sidecar",
-            sidecar=drop.clip,
-            companions=part.companions,
-            parts=(),
-            kind="batch",
-        )
+        own = giving.drop_of(drop, part)
         if part.refusal is None and isinstance(work, Work):
             jobs.append(await _enter_understood(house, own, instructions, work))
             continue

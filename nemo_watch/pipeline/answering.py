@@ -1,4 +1,4 @@
-"""Questions that come as a file: the answer is written into the outbox, nothing is paid and nothing is sent to the editor.
+"""Questions that come as a file: the answer is written into the outbox, nothing is paid or sent to the editor.
 
 For people who reach the daemon through a synced folder only. Source: product.md 3, Ask.
 
@@ -36,10 +36,7 @@ async def answer(house: House, job: Job) -> None:
         house.show(job, name)
         asked = routing.asked(job.work.instruction)
         parts = [f"{now().astimezone():%Y-%m-%d %H:%M %Z}"]
-        for kind in asked:
-            parts.append(await _ANSWERS[kind](house, job))
-        if not asked:
-            parts.append(_HELP)
+        parts += [await _ANSWERS[kind](house, job) for kind in asked] or [_HELP]
         known = {"text": "\n\n".join(parts) + "\n", "asked": list(asked)}
         await house.done(job, name, known)
     await _publish(house, job, str(known["text"]))
@@ -118,8 +115,8 @@ async def _tracks(house: House, job: Job) -> str:
     if found:
         return f'"{printable_name(name)}" has no timeline yet: {found[-1].sentence or "it is under way"}'
     return (
-        f'There is no clip named "{printable_name(name)}" in this folder. Name the file after a clip to see its tracks: '
-        "talk.ask.txt for talk.mp4."
+        f'There is no clip named "{printable_name(name)}" in this folder. Name the file after a clip to see its '
+        "tracks: talk.ask.txt for talk.mp4."
     )
 
 

@@ -361,12 +361,16 @@ def _instructions_of(whole: Instructions, clip: BatchClip) -> Instructions:
     )
 
 
-async def _part_work(rules: InboxRules, drop: Drop, part: Part, own: Instructions) -> Work:
-    as_drop = replace(
-        drop, clip=part.clip, source="sidecar", sidecar=drop.clip, companions=part.companions, parts=(), kind="batch"
+def drop_of(batch: Drop, part: Part) -> Drop:
+    """Give one part of a batch as a drop of its own, whose instruction file is the `project.toml`."""
+    return replace(
+        batch, clip=part.clip, source="sidecar", sidecar=batch.clip, companions=part.companions, refusal=None, parts=()
     )
+
+
+async def _part_work(rules: InboxRules, drop: Drop, part: Part, own: Instructions) -> Work:
     folder_name = split(drop.clip.rel)[0].rpartition("/")[2]
-    return await plan_work(rules, as_drop, own, title=folder_name or "project")
+    return await plan_work(rules, drop_of(drop, part), own, title=folder_name or "project")
 
 
 def _upload_names(clips: tuple[BatchClip, ...]) -> list[str]:

@@ -123,7 +123,8 @@ class House:
     sidecar as the intake sees it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)` says why no job of an
     inbox may begin, "" if it may; `holds` are those of the whole account. `entering` lets one drop after the other of
     the same edit ask whether its work is known, `leaving` one job of an inbox, or of an outbox, after the other plan
-    what goes where, `turns` one job after the other use a session that several share. `paying` are the jobs with a paid call in flight, `asked_s` tells until when (on the loop's
+    what goes where, `turns` one job after the other use a session that several share. `paying` are the jobs with a
+    paid call in flight, `asked_s` tells until when (on the loop's
     clock) a job stands aside for a person's word, `own_calls` counts each job's paid calls in this process,
     `paid_calls` all of them.
     """
