@@ -275,8 +275,8 @@ def no_edit_made(step: str, answer: str) -> Failure:
         code="no_edit_made",
         message=f"The editor answered without changing anything: {answer}" if answer else "The editor changed nothing.",
         action="Answer it in a text file named after the clip, like talk.refine.txt for talk.mp4, where the clip lay "
-        "in the inbox: it goes on in the same session. Or say it differently in the instruction file, then put it and the "
-        "clip back into the inbox.",
+        "in the inbox: it goes on in the same session. Or say it differently in the instruction file, then put "
+        "it and the clip back into the inbox.",
         paid="no",
         step=step,
     )
