@@ -7,6 +7,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from nemo_watch.sandbox.assets import Assets
+from nemo_watch.sandbox.fetching import Fetcher
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.settings import Settings
 from nemo_watch.sandbox.store import Store
@@ -24,6 +25,7 @@ class Backend:
         self._cdn_url = cdn_url
         self.db = Keeper(store)
         self.assets = Assets(store.root, speech_model=settings.speech_model)
+        self.fetcher = Fetcher(settings.fetches_from, total_s=settings.fetch_s, stall_s=settings.fetch_stall_s)
         self.turns = Turns(self.db, self.assets, settings)
         self.workshop = Workshop(self.db, self.assets, settings)
 

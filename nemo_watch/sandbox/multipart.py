@@ -5,35 +5,19 @@ Touches: one folder.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from nemo_watch.sandbox.landing import Landing, Received, safe_name
 from nemo_watch.sandbox.wire import Refusal
 
 FIELD = b"files"
 MAX_FILES = 64
 MAX_BODY_OVERHEAD_BYTES = 1024 * 1024
 """Boundaries, headers and other fields of the form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A file that has arrived whole. `path` ends in ".part" until the upload is accepted."""
-
-    asset_id: str
-    filename: str
-    suffix: str
-    path: Path
-    sha256: str
-    size_bytes: int
 
 
 class FileSink:
@@ -50,8 +34,8 @@ class FileSink:
             raise Refusal(400, "The upload is not multipart/form-data with a boundary.", status=400)
         self._folder, self._check_name, self._limit_bytes = folder, check_name, limit_bytes
         self._received: list[Received] = []
-        self._paths: list[Path] = []
-        self._file: io.FileIO | None = None
+        self._landings: list[Landing] = []
+        self._file: Landing | None = None
         self._other_bytes = 0
         self._ended = False
         self._begin_part()
@@ -89,11 +73,8 @@ class FileSink:
 
     def abandon(self) -> None:
         """Remove everything that was written."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        for path in self._paths:
-            path.unlink(missing_ok=True)
+        for landing in self._landings:
+            landing.abandon()
 
     def _begin_part(self) -> None:
         self._headers: dict[bytes, bytes] = {}
@@ -115,15 +96,9 @@ class FileSink:
             return
         if len(self._received) >= MAX_FILES:
             raise Refusal(400, f"One upload holds at most {MAX_FILES} files.", status=400)
-        self._filename = _safe_name(options[b"filename"])
-        self._suffix = self._check_name(self._filename)
-        self._asset_id = f"u_{secrets.token_hex(8)}"
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        path = self._folder / f"{self._asset_id}.{self._suffix}.part"
-        self._paths.append(path)
-        self._file = io.FileIO(path, "xb")
-        self._digest = hashlib.sha256()
-        self._size_bytes = 0
+        name = safe_name(options[b"filename"].decode("utf-8", "replace"))
+        self._file = Landing(self._folder, name, self._check_name(name), limit_bytes=self._limit_bytes)
+        self._landings.append(self._file)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is None:
@@ -131,40 +106,12 @@ class FileSink:
             if self._other_bytes > MAX_BODY_OVERHEAD_BYTES:
                 raise Refusal(400, "The upload holds too much beside its files.", status=400)
             return
-        self._size_bytes += end - start
-        if self._size_bytes > self._limit_bytes:
-            raise too_large(self._filename, self._limit_bytes)
-        piece = memoryview(data)[start:end]
-        self._digest.update(piece)
-        while piece:
-            piece = piece[self._file.write(piece) :]
+        self._file.write(memoryview(data)[start:end])
 
     def _on_part_end(self) -> None:
-        if self._file is None:
-            return
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
-        self._received.append(
-            Received(
-                self._asset_id,
-                self._filename,
-                self._suffix,
-                self._paths[-1],
-                self._digest.hexdigest(),
-                self._size_bytes,
-            )
-        )
+        if self._file is not None:
+            self._received.append(self._file.finish())
+            self._file = None
 
     def _on_end(self) -> None:
         self._ended = True
-
-
-def too_large(filename: str, limit_bytes: int) -> Refusal:
-    """Refuse a file for its size."""
-    return Refusal(4002, f"{filename} is larger than {limit_bytes // (1024 * 1024)} MB.")
-
-
-def _safe_name(raw: bytes) -> str:
-    name = raw.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in name if c.isprintable())[-200:] or "file"

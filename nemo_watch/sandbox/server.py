@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import uvicorn
@@ -37,7 +37,8 @@ class SandboxServer:
 
     `listen` and `cdn_listen` are "host:port", port 0 takes a free one (for the CDN port the one it had before, if that
     is free: addresses in drafts name it). `profile` names the variant of the protocol it speaks, `faults` is what goes
-    wrong by script, `pace` how fast its clock runs.
+    wrong by script, `pace` how fast its clock runs. `fetches_from` are addresses that uploads are fetched from
+    although they are not public: for tests, so neither the config nor the command has it.
     Raises: OperatorError for an address that is not loopback or a profile there is not.
     """
 
@@ -54,6 +55,9 @@ class SandboxServer:
         max_upload_bytes: int = 500 * 1024 * 1024,
         token_ttl_s: float = 7 * 86_400.0,
         reissues_unused: bool = False,
+        fetches_from: Sequence[str] = (),
+        fetch_s: float = 900.0,
+        fetch_stall_s: float = 30.0,
         now: Callable[[], float] | None = None,
         profile: str = "official",
         faults: Faults | None = None,
@@ -69,6 +73,9 @@ class SandboxServer:
             fonts_dir=fonts_dir,
             speech_model=speech_model,
             reissues_unused=reissues_unused,
+            fetches_from=tuple(fetches_from),
+            fetch_s=fetch_s,
+            fetch_stall_s=fetch_stall_s,
             now=now if now is not None else paced_clock(pace),
             profile=profile_of(profile),
             faults=faults if faults is not None else Faults(),

@@ -19,6 +19,8 @@ class Settings:
     the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
     it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
     `speech_model` is the folder of a model to hear captions with, "" the one of the extra [captions].
+    `fetches_from` are addresses that uploads are fetched from although they are not public; a fetch may take `fetch_s`
+    in all and be silent for `fetch_stall_s`, in real seconds.
     `profile` is the variant of the protocol that is spoken; `faults` the script of what goes wrong; `pace` how many of
     the sandbox's seconds pass in a real one.
 
@@ -34,6 +36,9 @@ class Settings:
     speech_model: str = ""
     reissues_unused: bool = False
     now: Callable[[], float] = time.time
+    fetches_from: tuple[str, ...] = ()
+    fetch_s: float = 900.0
+    fetch_stall_s: float = 30.0
     profile: Profile = OFFICIAL
     faults: Faults = field(default_factory=Faults)
     pace: float = 1.0

@@ -75,7 +75,7 @@ call upload.json POST "$API/api/upload-video/nemo_agent/$ME/$SESSION_ID" -F "fil
 
 # ---- the other kind of upload: an address in place of a file
 call upload_url.json POST "$API/api/upload-video/nemo_agent/$ME/$SESSION_ID" \
-  -H "Content-Type: application/json" -d '{"urls":["https://example.com/video.mp4"],"source_type":"url"}'
+  -H "Content-Type: application/json" -d '{"urls":["http://127.0.0.1/video.mp4"],"source_type":"url"}'
 
 # ---- state before
 call state_before.json GET "$API/api/state/nemo_agent/$ME/$SESSION_ID/latest"

@@ -261,14 +261,6 @@ def test_a_body_that_is_no_upload_is_refused(
     assert list(folder.glob(f"sessions/{session}/*")) == []
 
 
-def test_addresses_in_place_of_files_are_refused(caller: Caller) -> None:
-    url = f"/api/upload-video/nemo_agent/me/{caller.session()}"
-    assert code(caller.http.post(url, json={"urls": ["https://example.com/a.mp4"], "source_type": "url"})) == (
-        200,
-        4001,
-    )
-
-
 def test_a_broken_upload_leaves_nothing(sandbox: SandboxServer, caller: Caller, folder: Path) -> None:
     session = caller.session()
     place = folder / "sessions" / session
