@@ -167,7 +167,8 @@ NAMING = re.compile(  # behind these words stands what is to be shown or spoken,
 )
 SHOWN = re.compile(  # before a colon: behind it stands what is to be shown or spoken
     r"\b(?:titles?|texts?|captions?|subtitles?|cards?|script|voice|narrat\w+|lyrics|labels?|heading|banner"
-    r"|lower thirds?|cta|slogan|hook|buttons?|menu|list|steps?|chapters?|slides?|words?)\b|文字|字幕|标题|字样|文案|旁白|口播|按钮|菜单|写|加|步骤",
+    r"|lower thirds?|cta|slogan|hook|buttons?|menu|list|steps?|chapters?|slides?|words?)\b"
+    r"|文字|字幕|标题|字样|文案|旁白|口播|按钮|菜单|写|加|步骤",
     re.IGNORECASE,
 )
 SUBORDINATE = re.compile(  # behind these words a clause may tell of something instead of asking for it
