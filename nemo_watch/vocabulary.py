@@ -82,9 +82,8 @@ _ASKING_CHINESE: dict[Kind, str] = {
     "courtesy": "你好|您好|嗨|谢谢您|谢谢你|辛苦了|拜托",
 }
 
-JOINERS_ENGLISH = (
-    r"(?:and then|and finally|and also|and|&|\+|then|finally|lastly|also|plus|after that|afterwards|next|at the end)"
-)
+JOINERS_ENGLISH = r"(?:and then|and finally|and also|and|&|\+|then|finally|lastly|also|plus|after that|afterwards|next)"
+BARE_JOINERS_ENGLISH = r"(?:and then|and finally|and also|and|&|\+|then|plus)"  # "show what comes next and export"
 JOINERS_CHINESE = r"(?:再然后|然后|最后|并且|而且|接着|随后|之后|同时|以及|完成后|并|再|和)"
 SEQUENCE = re.compile(r"then|after|next|finally|lastly|然后|接着|随后|再|之后", re.IGNORECASE)
 
@@ -166,6 +165,12 @@ NAMING = re.compile(  # behind these words stands what is to be shown or spoken,
     r"|phrase)\b|写着|写上|写|内容[为是]|文字[为是]|名为|叫做|题为|标题[为是]|字幕[为是]|显示文字|说",
     re.IGNORECASE,
 )
+SHOWN = re.compile(  # before a colon: behind it stands what is to be shown or spoken
+    r"\b(?:titles?|texts?|captions?|subtitles?|cards?|script|voice|narrat\w+|lyrics|labels?|heading|banner"
+    r"|lower thirds?|cta|slogan|hook|buttons?|menu|list|steps?|chapters?|slides?|words?)\b"
+    r"|文字|字幕|标题|字样|文案|旁白|口播|按钮|菜单|写|加|步骤",
+    re.IGNORECASE,
+)
 SUBORDINATE = re.compile(  # behind these words a clause may tell of something instead of asking for it
     r"\b(?:where|when|while|which|who|whose|if|unless|until|before|without|not|never|instead|how|why|asking|telling"
     r"|inviting|encouraging|reminding|so that|only|about|tutorial|explain(?:s|ing)?|teach(?:es|ing)?|buttons?|icons?"
@@ -176,9 +181,10 @@ EDIT_VERB = re.compile(
     r"(?:please\s+|also\s+)?(?:add|cut|trim|remove|delete|make|put|insert|crop|rotate|speed|slow|mute|merge|split|apply|change"
     r"|replace|overlay|blur|zoom|fade|highlight|caption|subtitle|create|generate|extract|summari[sz]e|stabili[sz]e|colou?r|adjust"
     r"|normali[sz]e|reduce|raise|lower|turn|use|translate|keep|drop|shorten|set|write|place|combine|clean|fix|edit|boost|flip"
-    r"|mirror|reverse|freeze|loop|resize|reframe|give|start|end|begin)\b"
+    r"|mirror|reverse|freeze|loop|resize|reframe|give|start|end|begin|hide|show|brighten|darken|smooth|level|find|sync|pick|leave"
+    r"|shrink|sharpen|denoise|brand|animate|stitch|join)\b"
     r"|(?:请|帮我)?(?:添加|加|剪|去掉|去除|去|删|裁|把|将|给|配|插入|放|调|做|生成|合并|拼接|转|变|改|用|提取|总结|翻译|静音|旋转|缩短|保留"
-    r"|制作|增加|降低|提高|模糊|替换|混)",
+    r"|制作|增加|降低|提高|模糊|替换|混|留|只留|隐藏|放大|稳定|美颜)",
     re.IGNORECASE,
 )
 
@@ -201,8 +207,8 @@ _ASKING = (
     *((kind, re.compile(words)) for kind, words in _ASKING_CHINESE.items()),
     *_WORDS,
 )
-_BETWEEN = re.compile(r"[\s,，、:：()（）/.。!！?？~～;；\-–—]+")
-_FIRST = re.compile(rf"(?:{JOINERS_ENGLISH}(?![A-Za-z0-9])|{JOINERS_CHINESE})", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,，、:：()（）/.。!！?？~～;；\-–—\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+")
+_FIRST = re.compile(rf"(?:(?:{JOINERS_ENGLISH}|(?:at|in) the end)(?![A-Za-z0-9])|{JOINERS_CHINESE})", re.IGNORECASE)
 
 
 def cover(clause: str, *, asks: bool = False) -> frozenset[Kind] | None:

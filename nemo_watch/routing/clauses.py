@@ -25,12 +25,14 @@ _POINT = (
 )
 _SEPARATOR = re.compile(
     rf"(?<![^\S\n]){_GAP}{_POINT}(?:{_GAP}{_POINT})*\s*+(?:{_JOIN}\s*+(?:,\s*+)?)*"
-    rf"|(?<!\s)\s++(?:{words.JOINERS_ENGLISH}\s++)+"
+    rf"|(?<!\s)\s++{words.BARE_JOINERS_ENGLISH}\s++(?:{words.JOINERS_ENGLISH}\s++)*"
     r"|(?<!\s)\s*+(?:然后|并且|(?<![合一兼归吞])并(?![不非列排购])|(?<![不一])再(?![次三见现生])|接着|随后|以及|(?<![温暖柔饱缓])和)\s*+",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.;!?。；！？\n]")
 _COLON = re.compile(r"(?<![0-9])[:：](?!//)\s*\S")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+_QUOTE_FOLLOWS = re.compile(r"\W{0,3}\x01")
 _SURE_CREDITS = re.compile(r"\b(?:my|how|left|remaining|check|account|available)\b|积分|余额|点数", re.IGNORECASE)
 
 
@@ -84,7 +86,7 @@ def _clause(start: int, end: int, text: str) -> Clause:
     purpose: Purpose = "edit"
     if kinds is None:
         return Clause(start, end, text, purpose)
-    if "courtesy" in kinds and kinds <= {"courtesy", "weak"}:
+    if kinds <= {"courtesy", "weak"} and ("courtesy" in kinds or not kinds):  # or nothing but signs: "🙏"
         return Clause(start, end, text, "courtesy")
     if "foreign" in kinds and not kinds & {"action", "upload"}:  # "a GIF" alone may be a picture to put in
         return Clause(start, end, text, purpose)
@@ -139,7 +141,7 @@ def _doubtful(text: str, clauses: Sequence[Clause], sentence: Sequence[int]) -> 
         if clause.purpose == "courtesy":
             continue
         if clause.purpose == "edit":
-            named = named or bool(words.NAMING.search(clause.words) or _COLON.search(clause.words))
+            named = named or _names(clause.words)
             talks_of_api = talks_of_api or bool(words.API_WORD.search(clause.words))
             tells = bool(words.SUBORDINATE.search(clause.words))
             named = named or (tells and talks_of_api)
@@ -155,6 +157,23 @@ def _doubtful(text: str, clauses: Sequence[Clause], sentence: Sequence[int]) -> 
         if doubts:
             kept.add(number)
     return kept
+
+
+def _names(clause: str) -> bool:
+    """Whether what follows may be something to be shown or spoken; in quotes it has its end and nothing follows."""
+    if any(not _QUOTE_FOLLOWS.match(clause, found.end()) for found in words.NAMING.finditer(clause)):
+        return True
+    return any(not _is_label(clause, found) for found in _COLON.finditer(clause))
+
+
+def _is_label(clause: str, colon: re.Match[str]) -> bool:
+    """Whether a colon only parts the kind of film from what is to be done: "podcast: cut the pauses, export"."""
+    before, behind = clause[: colon.start()], clause[colon.end() - 1 :]
+    if behind.startswith("\x01"):
+        return True
+    says_more = any(each.search(before) for each in (words.SHOWN, words.API_WORD, words.SUBORDINATE))
+    orders = words.EDIT_VERB.search(_CHINESE.sub(" ", before)) or words.EDIT_VERB.match(before)
+    return words.EDIT_VERB.match(behind) is not None and not says_more and not orders
 
 
 def _with_a_tail(text: str, clauses: Sequence[Clause], sentence: Sequence[int]) -> set[int]:
