@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from nemo_watch.intake.entries import Folder
-from nemo_watch.intake.names import CLIP_ROLES, is_within, rel_keys, split_rel
+from nemo_watch.intake.names import CLIP_ROLES, WORK_ROLES, is_within, rel_keys, split_rel
 from nemo_watch.intake.pages import Pages, is_handled
 from nemo_watch.intake.rules import Inspection, Writer
 from nemo_watch.intake.stamps import unpacked
@@ -204,7 +204,10 @@ class Book(Pages):
             return
         entry.asked = False
         entry.verdict, entry.verdict_s, entry.writer = "whole", now_s, writer
-        self._assets.name(rel, rel_keys(entry.folder.rel, names))
+        keys = rel_keys(entry.folder.rel, names)
+        self._assets.name(rel, keys)
+        for named in [named for key in keys for named in self.entries_at(key)]:
+            self.wake(named)
         self.wake(entry)
 
     # ------------------------------------------------------------ what became of it
@@ -213,7 +216,8 @@ class Book(Pages):
         """Note that the ledger knows this file (in flight, kept, an asset of a job): not a drop until it changes."""
         folder_rel, name = split_rel(rel)
         entry = self.entry(rel)
-        if self.names.classify(rel).role not in CLIP_ROLES or (entry is not None and entry.stamp != stamp):
+        role = self.names.classify(rel).role
+        if role not in CLIP_ROLES | WORK_ROLES or (entry is not None and entry.stamp != stamp):
             return
         folder = self.folder(folder_rel)
         self._hand_over(folder, name, stamp, entry)
@@ -257,4 +261,4 @@ class Book(Pages):
         else:
             folder.listing = None
         if folder.is_empty and not listing and folder.rel and not folder.awaiting:
-            self.folders.pop(folder.rel, None)
+            self._drop_folder(folder.rel)

@@ -12,9 +12,10 @@ from itertools import islice
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
-from nemo_watch.intake.judge import Judge, Todo
-from nemo_watch.intake.names import TEXT_ROLES, NameRules, split_rel
+from nemo_watch.intake.judge import Judge
+from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, split_rel
 from nemo_watch.intake.rules import Decision, InboxRules, SettleRules
+from nemo_watch.intake.standing import Standing, Todo
 from nemo_watch.model import FileRef, Waiting
 
 
@@ -24,17 +25,18 @@ class Intake(Book):
     def __init__(self, inbox: InboxRules, settle: SettleRules | None = None, *, polled: bool = False) -> None:
         super().__init__(NameRules(ignore=inbox.ignore, recursive=inbox.recursive), accept_all=inbox.accept_all)
         self._settle = settle if settle is not None else SettleRules()
-        self._judge = Judge(self, inbox, self._settle)
-        self._judge.polled = polled
+        self._standing = Standing(self, self._settle)
+        self._standing.polled = polled
+        self._judge = Judge(self, inbox, self._settle, self._standing)
 
     @property
     def polled(self) -> bool:
         """Whether only polling sees this inbox: longer windows, several looks."""
-        return self._judge.polled
+        return self._standing.polled
 
     @polled.setter
     def polled(self, polled: bool) -> None:
-        self._judge.polled = polled
+        self._standing.polled = polled
 
     def decide(self, now_s: float, *, most: int | None = None) -> Decision:
         """Judge what changed or came due, or the first `most` of it. What is asked for is asked once. Repeat: safe."""
@@ -80,11 +82,10 @@ class Intake(Book):
         """Find the own sidecar beside a clip as it is now, settled or not: it may have come late."""
         folder_rel, name = split_rel(rel)
         folder = self.folders.get(folder_rel)
-        entry = (
-            folder.own_sidecar(name, shares_stem=self._judge.shares_stem(self.names.classify(rel).role))
-            if folder is not None
-            else None
-        )
+        role = self.names.classify(rel).role
+        if folder is None or role not in CLIP_ROLES:
+            return None
+        entry = folder.own_sidecar(name, shares_stem=self._judge.shares_stem(role))
         return entry.ref if entry is not None and entry.kind == "file" else None
 
     def serves(self, rel: str, *, but: str = "") -> bool:
@@ -115,6 +116,8 @@ class Intake(Book):
     def _is_expected(self, entry: Entry) -> bool:
         if entry.kind != "file" or self.namer(entry.rel):
             return False
+        if entry.role in ("refine", "prompt"):  # a question costs nothing
+            return True
         if entry.role == "video" or (entry.role == "still" and self._accept_all):
             return True
         own = entry.folder.own_sidecar(entry.name, shares_stem=self._judge.shares_stem(entry.role))
@@ -125,4 +128,4 @@ class Intake(Book):
         return sum(len(folder.entries) + len(folder.handled) for folder in self.folders.values())
 
     def _waiting(self, entry: Entry, now_s: float) -> Waiting:
-        return words.waiting(entry, now_s, self._settle, self._judge.window_s(entry))
+        return words.waiting(entry, now_s, self._settle, self._standing.window_s(entry))

@@ -9,8 +9,10 @@ from typing import Literal, TypeVar
 from nemo_watch.intake.names import (
     CLIP_ROLES,
     SIDECAR_SUFFIXES,
+    TEXT,
     TEXT_ROLES,
     VIDEO,
+    WORK_ROLES,
     Role,
     guarded_keys,
     join_rel,
@@ -37,6 +39,7 @@ Phase = Literal[
     "sidecar",  # for its own sidecar, or a text that is settling
     "listing",  # for a fresh listing of its folder
     "no_instruction",
+    "clip",  # a refinement, for the clip of its name to become a job
     "asset",
     "ignored",
     "settled",  # a text that stands still
@@ -45,6 +48,10 @@ Phase = Literal[
 ACTIVE: frozenset[Phase] = frozenset(
     {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "offered"}
 )  # these go on without anybody's help
+
+
+_GIVING: frozenset[Phase] = frozenset({"offered"})
+"""In these only such a text is that gives work by itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,12 +96,22 @@ class Entry:
 
     @property
     def may_become_a_drop(self) -> bool:
-        """Whether a person waits for it: assets, texts and ignored files are what they are."""
-        return self.role not in TEXT_ROLES and self.phase not in ("asset", "ignored")
+        """Whether a person waits for it: assets, texts and ignored files are what they are.
+
+        A text that turns out to give work by itself is one of them from that moment on.
+        """
+        if self.role in TEXT_ROLES:
+            return self.phase in _GIVING
+        return self.phase not in ("asset", "ignored")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is judged as a text: no container is looked into."""
+        return self.role in TEXT_ROLES or self.role in WORK_ROLES
 
     @property
     def is_toml(self) -> bool:
-        return self.role in ("instruction", "default") and split_name(self.name)[1] == "toml"
+        return self.role in ("instruction", "default", "refine") and split_name(self.name)[1] == "toml"
 
 
 @dataclass(slots=True, eq=False)
@@ -103,8 +120,9 @@ class Folder:
 
     `handled` are files that are a job or known to the ledger, with the packed stamp that is. `stems` are names of
     clips by their folded stem, handled ones too, made when first asked for: a folder without texts never needs them,
-    and they cost as much as the names. `texts` are sidecars, defaults and subtitles by their folded name. `listing` is
-    the one that was taken in last, if nothing differed from it then and nothing was touched since.
+    and they cost as much as the names. `texts` are sidecars, defaults and subtitles by their folded name, `works` are
+    texts that give work by themselves. `followers` are refinements that wait, by the folded name or stem of their clip.
+    `listing` is the one that was taken in last, if nothing differed from it then and nothing was touched since.
     """
 
     rel: str
@@ -117,6 +135,8 @@ class Folder:
     handled: dict[str, bytes] = field(default_factory=dict)
     _stems: dict[str, tuple[str, ...]] | None = None
     texts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    works: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    followers: dict[str, dict[Entry, None]] = field(default_factory=dict)
     controls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     awaiting: dict[Entry, None] = field(default_factory=dict)
     unread: dict[Entry, float] = field(default_factory=dict)
@@ -132,8 +152,9 @@ class Folder:
 
     def add_stem(self, name: str) -> None:
         """Enter a clip's name among those that share its stem, if anybody asked for them yet."""
-        if self._stems is not None:
-            stem = name_key(split_name(name)[0])
+        stem, extension = split_name(name)
+        if self._stems is not None and extension not in TEXT:  # a handled text is no clip
+            stem = name_key(stem)
             names = self._stems.get(stem, ())
             if name not in names:
                 self._stems[stem] = (*names, name)
@@ -146,25 +167,36 @@ class Folder:
         elif entry.role in TEXT_ROLES:
             key = name_key(entry.name)
             self.texts[key] = (*self.texts.get(key, ()), entry)
+        elif entry.role in WORK_ROLES:
+            key = name_key(entry.name)
+            self.works[key] = (*self.works.get(key, ()), entry)
         elif entry.role == "control":
             for key in guarded_keys(entry.name):
                 self.controls[key] = (*self.controls.get(key, ()), entry.name)
 
     def discard(self, name: str, role: Role) -> None:
         """Forget a name that is gone from the folder."""
-        entry = self.entries.pop(name, None)
+        entry = self.entries.get(name)
         self.handled.pop(name, None)
         if role in CLIP_ROLES and self._stems is not None:
-            _drop_from(self._stems, name_key(split_name(name)[0]), name)
-        elif entry is not None and role in TEXT_ROLES:
-            _drop_from(self.texts, name_key(name), entry)
-        elif entry is not None and role == "control":
-            for key in guarded_keys(name):
-                _drop_from(self.controls, key, name)
+            drop_from(self._stems, name_key(split_name(name)[0]), name)
         if entry is not None:
-            entry.gone = True
-            self.awaiting.pop(entry, None)
-            self.unread.pop(entry, None)
+            self.release(entry)
+
+    def release(self, entry: Entry) -> None:
+        """Take an entry out, as its file is gone or handled; the name of a handled clip stays among the stems."""
+        del self.entries[entry.name]
+        key = name_key(entry.name)
+        if entry.role in TEXT_ROLES:
+            drop_from(self.texts, key, entry)
+        elif entry.role in WORK_ROLES:
+            drop_from(self.works, key, entry)
+        elif entry.role == "control":
+            for guarded in guarded_keys(entry.name):
+                drop_from(self.controls, guarded, entry.name)
+        entry.gone = True
+        self.awaiting.pop(entry, None)
+        self.unread.pop(entry, None)
 
     def has_clip_for(self, name: str) -> bool:
         """Tell whether a clip is here that a sidecar of this name could belong to, handled ones too."""
@@ -218,12 +250,34 @@ class Folder:
                 if entry is not None:
                     yield entry
 
+    def clips_to_refine(self, key: str) -> list[Entry]:
+        """Find the clips here, none of them a job yet, that a `.refine` file for this folded name or stem is about."""
+        names = (*self.stems.get(key, ()), *(name for name in self.stems.get(split_name(key)[0], ())))
+        found = (self.entries.get(name) for name in dict.fromkeys(names))
+        return [
+            clip
+            for clip in found
+            if clip is not None
+            and clip.phase not in ("asset", "ignored")
+            and key in (name_key(clip.name), name_key(split_name(clip.name)[0]))
+        ]
+
+    def at(self, key: str) -> list[Entry]:
+        """Find the files of a folded name that are not handled."""
+        clips = [self.entries[name] for name in self.named(key) if name in self.entries]
+        return [*clips, *self.texts.get(key, ()), *self.works.get(key, ())]
+
+    def guarded(self, key: str) -> list[str]:
+        """List the files of a folded name that a control file beside them holds."""
+        return [*self.named(key), *(entry.name for entry in self.works.get(key, ()))]
+
     def named(self, key: str) -> list[str]:
         """List the clips whose folded name is `key`."""
         return [name for name in self.stems.get(split_name(key)[0], ()) if name_key(name) == key]
 
 
-def _drop_from(index: dict[str, tuple[_T, ...]], key: str, value: _T) -> None:
+def drop_from(index: dict[str, tuple[_T, ...]], key: str, value: _T) -> None:
+    """Take one of several values out of an index."""
     left = tuple(other for other in index.get(key, ()) if other != value)
     if left:
         index[key] = left

@@ -2,102 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never
 
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry, Folder, Phase
-from nemo_watch.intake.names import TEXT_ROLES, Role, ancestors, name_key
+from nemo_watch.intake.names import Role, ancestors, name_key
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, InboxRules, SettleRules
-from nemo_watch.model import Drop, Failure, FileRef, InstructionSource
+from nemo_watch.intake.standing import Standing, Todo
+from nemo_watch.intake.texts import TextJudge
+from nemo_watch.model import Drop, Failure, InstructionSource
 
 _DEFAULT_KEYS = ("_default.toml", "_default.txt")
-
-
-@dataclass(slots=True)
-class Todo:
-    """What a round of judging asks for."""
-
-    drops: list[Drop] = field(default_factory=list)
-    inspect: list[FileRef] = field(default_factory=list)
-    to_end: list[FileRef] = field(default_factory=list)
-    look: list[str] = field(default_factory=list)
-    listings: dict[str, None] = field(default_factory=dict)
-    read: list[FileRef] = field(default_factory=list)
 
 
 class Judge:
     """The rules of one inbox over its book."""
 
-    def __init__(self, book: Book, inbox: InboxRules, settle: SettleRules) -> None:
-        self.polled = False
+    def __init__(self, book: Book, inbox: InboxRules, settle: SettleRules, standing: Standing) -> None:
         self._book = book
         self._inbox = inbox
         self._settle = settle
+        self._standing = standing
+        self._texts = TextJudge(book, inbox, settle, standing)
 
     def judge(self, entry: Entry, now_s: float, todo: Todo) -> None:
         """Judge a file as it is now: enter the phase it is in, and ask for what is needed to go on."""
-        if entry.role in TEXT_ROLES:
-            self._judge_text(entry, now_s, todo)
+        if entry.is_text:
+            self._texts.judge(entry, now_s, todo)
         elif entry.role != "control":
             self._judge_clip(entry, now_s, todo)
-
-    def window_s(self, entry: Entry) -> float:
-        """Give the time for which a file must stand still."""
-        rules = self._settle
-        if entry.role in TEXT_ROLES:
-            return rules.sidecar_s if entry.stamp.size_bytes else max(rules.sidecar_s, rules.empty_grace_s)
-        if self.polled:
-            return rules.polled_s
-        # Who cannot ask for a lease sees no difference between a file that was closed and one that was reopened.
-        untold = entry.verdict is not None and entry.writer == "unknown"
-        return rules.closed_s if entry.closed and not untold else rules.open_s
-
-    def _stands(self, entry: Entry, after_s: float, now_s: float, todo: Todo) -> bool:
-        """Tell whether a file was seen unchanged `after_s` beyond its window; if it is time for it, ask for a look."""
-        due_s = entry.changed_s + self.window_s(entry) + after_s
-        is_text = entry.role in TEXT_ROLES
-        looks = 1 if not self.polled else 2 if is_text else self._settle.polls
-        if entry.looked_s >= due_s and entry.looks >= looks:
-            return True
-        if now_s >= due_s and not entry.asked and (is_text or entry.looks >= looks):
-            entry.asked = True
-            todo.look.append(entry.rel)
-        self._book.enter(entry, "grace" if after_s else "settling", due_s if now_s < due_s else None, about=entry.about)
-        return False
-
-    def _judge_text(self, entry: Entry, now_s: float, todo: Todo) -> None:
-        if entry.kind == "other":
-            self._book.enter(entry, "ignored", None, about="it is not a regular file")
-            return
-        if not self._stands(entry, 0.0, now_s, todo):
-            return
-        if entry.kind == "file" and not self._text_is_free(entry, now_s, todo):
-            return
-        if entry.phase != "settled":
-            self._book.unblock(entry)
-            self._book.enter(entry, "settled", None)
-            self._book.wake_clips_of(entry)
-
-    def _text_is_free(self, entry: Entry, now_s: float, todo: Todo) -> bool:
-        """Tell whether a text was read while nobody had it open for writing; one who never closes it has his time."""
-        rules = self._settle
-        cap_s = entry.changed_s + rules.lease_cap_s
-        if entry.verdict is not None and entry.writer == "open" and now_s < cap_s:
-            rest_s = min(rules.lease_rest_s, max(rules.lease_again_s, entry.verdict_s - entry.changed_s))
-            due_s = min(entry.verdict_s + rest_s, cap_s)
-            if now_s < due_s:
-                self._book.enter(entry, "writer", due_s)
-                return False
-            entry.verdict = None
-        if entry.verdict is not None:
-            return True
-        if not entry.asked:
-            entry.asked = True
-            todo.read.append(entry.ref)
-        self._book.enter(entry, "reading", None)
-        return False
 
     def _judge_clip(self, entry: Entry, now_s: float, todo: Todo) -> None:
         own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
@@ -112,14 +46,14 @@ class Judge:
         elif entry.role == "other" and own is None:
             rule = self._book.names.classify_name(entry.rel, entry.name).rule
             self._book.enter(entry, "ignored", None, about=rule)
-        elif self._stands(entry, 0.0, now_s, todo) and self._may_go_on(entry, own, now_s, todo):
+        elif self._standing.stands(entry, 0.0, now_s, todo) and self._may_go_on(entry, own, now_s, todo):
             self._pair(entry, own, now_s, todo)
 
     def _may_go_on(self, entry: Entry, own: Entry | None, now_s: float, todo: Todo) -> bool:
         """Judge what the file is; what is wrong with it is refused here, after its grace."""
         name, rules = entry.name, self._settle
         if entry.kind == "symlink":
-            if self._stands(entry, rules.link_grace_s, now_s, todo):
+            if self._standing.stands(entry, rules.link_grace_s, now_s, todo):
                 self._refuse(entry, own, words.symlink(name), todo)
             return False
         controls = entry.folder.controls.get(name_key(name))
@@ -127,13 +61,15 @@ class Judge:
             self._book.enter(entry, "control", None, about=controls[0])
             return False
         if entry.stamp.size_bytes == 0:
-            if self._stands(entry, max(0.0, rules.empty_grace_s - self.window_s(entry)), now_s, todo):
+            if self._standing.stands(
+                entry, max(0.0, rules.empty_grace_s - self._standing.window_s(entry)), now_s, todo
+            ):
                 self._refuse(entry, own, words.empty_file(name, now_s - entry.changed_s), todo)
             return False
         if entry.role in ("foreign", "other"):
             self._refuse(entry, own, words.foreign_type(name), todo)
             return False
-        if entry.verdict is None or entry.verdict_s < entry.changed_s + self.window_s(entry):
+        if entry.verdict is None or entry.verdict_s < entry.changed_s + self._standing.window_s(entry):
             self._inspect(entry, todo)
             return False
         if entry.writer == "open" and self._waits_for_writer(entry, now_s, todo):
@@ -197,7 +133,7 @@ class Judge:
         self, entry: Entry, own: Entry | None, grace_s: float, failure: Failure, now_s: float, todo: Todo
     ) -> None:
         """Refuse after the grace, if a second inspection at its end finds the same: rights change without a stamp."""
-        due_s = entry.changed_s + self.window_s(entry) + grace_s
+        due_s = entry.changed_s + self._standing.window_s(entry) + grace_s
         if now_s < due_s:
             self._book.enter(entry, "grace", due_s, about=entry.about)
         elif entry.verdict_s < due_s:
@@ -227,7 +163,7 @@ class Judge:
         if now_s < due_s:
             self._book.enter(entry, "sidecar", due_s, about=folder.rel if quiet_s > entry.wait_from_s else "")
             return
-        if not self._is_listed(entry, due_s, todo):
+        if not self._standing.is_listed(entry, ancestors(folder.rel), due_s, todo):
             return
         default = self._default_for(folder)
         if default is not None and default.kind == "symlink":
@@ -238,19 +174,6 @@ class Judge:
             self._offer(entry, "inbox", None, todo)
         else:
             self._book.enter(entry, "no_instruction", None)
-
-    def _is_listed(self, entry: Entry, due_s: float, todo: Todo) -> bool:
-        """Tell whether the folder and all above it were listed since the wait ended; if not, ask for it."""
-        stale = [rel for rel in ancestors(entry.folder.rel) if self._book.folder(rel).listed_s < due_s]
-        for rel in stale:
-            folder = self._book.folder(rel)
-            folder.awaiting[entry] = None
-            if not folder.asked:
-                folder.asked = True
-                todo.listings[rel] = None
-        if stale:
-            self._book.enter(entry, "listing", None)
-        return not stale
 
     def _default_for(self, folder: Folder) -> Entry | None:
         for rel in ancestors(folder.rel):

@@ -12,11 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["video", "still", "foreign", "other", "instruction", "default", "subtitle", "control", "ignored"]
-"""`still` is an image or a sound, `foreign` is media the cloud does not take, `default` a folder's own instruction."""
+Role = Literal[
+    "video", "still", "foreign", "other", "instruction", "default", "subtitle", "ask", "refine", "prompt", "control",
+    "ignored",
+]  # fmt: skip
+"""`still` is an image or a sound, `foreign` is media the cloud does not take, `default` a folder's own instruction;
+`ask`, `refine` and `prompt` are texts that give work by themselves."""
 
 CLIP_ROLES: frozenset[Role] = frozenset({"video", "still", "foreign", "other"})
 TEXT_ROLES: frozenset[Role] = frozenset({"instruction", "default", "subtitle"})
+WORK_ROLES: frozenset[Role] = frozenset({"ask", "refine", "prompt"})
 
 VIDEO = frozenset({"mp4", "mov", "avi", "webm", "mkv"})
 STILL = frozenset({"jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac"})
@@ -39,10 +44,14 @@ _LITTER = (
     "*.f[0-9][0-9][0-9]*.mp4", "*.f[0-9][0-9][0-9]*.webm", "*.f[0-9][0-9][0-9]*.mkv", "*.f[0-9][0-9][0-9]*.m4a",
 )  # fmt: skip
 _OWN = ("*.report.toml", "*.error.toml", "*.answer.txt")
-_OTHER_WORK = ("*.refine.txt", "*.refine.toml", "*.ask.txt", "*.prompt.txt")
+_WORK: tuple[tuple[str, Role], ...] = (
+    (".refine.txt", "refine"),
+    (".refine.toml", "refine"),
+    (".ask.txt", "ask"),
+    (".prompt.txt", "prompt"),
+)
 _ANY_LITTER = re.compile("|".join(fnmatch.translate(glob) for glob in _LITTER))
 _ANY_OWN = re.compile("|".join(fnmatch.translate(glob) for glob in _OWN))
-_ANY_OTHER_WORK = re.compile("|".join(fnmatch.translate(glob) for glob in _OTHER_WORK))
 _HEX8 = re.compile(r"[0-9a-f]{8}\Z")
 
 
@@ -102,6 +111,12 @@ def sidecar_keys(name: str) -> tuple[tuple[str, bool], ...]:
     """List the folded names of a clip's sidecars in their order, each with whether it goes by the stem alone."""
     full, stem = name_key(name), name_key(split_name(name)[0])
     return tuple(pair for suffix in SIDECAR_SUFFIXES for pair in ((full + suffix, False), (stem + suffix, True)))
+
+
+def refined_key(name: str) -> str:
+    """Fold what a `.refine` file goes on from: a clip's name or its stem; "" if it is no such file."""
+    key = name_key(name)
+    return next((key[: -len(suffix)] for suffix, role in _WORK if role == "refine" and key.endswith(suffix)), "")
 
 
 def guarded_keys(control_name: str) -> tuple[str, ...]:
@@ -213,8 +228,9 @@ class NameRules:
 def _classify_text(key: str, stem_key: str) -> Named:
     if _ANY_OWN.match(key):
         return Named("ignored", "it is a report or an answer of nemo-watch")
-    if _ANY_OTHER_WORK.match(key):
-        return Named("ignored", "a name with .refine, .ask or .prompt is never the sidecar of a clip")
+    for suffix, role in _WORK:
+        if key.endswith(suffix):
+            return Named(role)
     return Named("default" if stem_key == "_default" else "instruction")
 
 

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 from nemo_watch.intake.agenda import Agenda
 from nemo_watch.intake.assets import NamedAssets
-from nemo_watch.intake.entries import Entry, Folder
+from nemo_watch.intake.entries import Entry, Folder, Phase, drop_from
 from nemo_watch.intake.names import (
+    CLIP_ROLES,
     TEXT_ROLES,
     NameRules,
     guarded_keys,
     is_within,
     join_rel,
     name_key,
+    split_name,
     split_rel,
 )
 from nemo_watch.intake.stamps import packed, unpacked
@@ -29,6 +31,7 @@ class Pages(Agenda):
         self.names = names
         self._accept_all = accept_all
         self.folders: dict[str, Folder] = {"": Folder("")}
+        self._folders_by_key: dict[str, tuple[str, ...]] = {"": ("",)}
         self._assets = NamedAssets()
 
     def entries(self) -> Iterator[Entry]:
@@ -54,12 +57,39 @@ class Pages(Agenda):
         kept = folder.handled.get(name)
         return None if kept is None else unpacked(kept)
 
+    def folders_at(self, key: str) -> list[Folder]:
+        """Find the folders of a folded path."""
+        return [self.folders[rel] for rel in self._folders_by_key.get(key, ())]
+
+    def entries_at(self, key: str) -> list[Entry]:
+        """Find the files of a folded path that are not handled, by name: on some systems that is only one."""
+        folder_key, name = split_rel(key)
+        found = [entry for folder in self.folders_at(folder_key) for entry in folder.at(name)]
+        return sorted(found, key=lambda entry: entry.rel)
+
     def folder(self, rel: str) -> Folder:
         """Find or begin a folder."""
         folder = self.folders.get(rel)
         if folder is None:
             folder = self.folders[rel] = Folder(rel)
+            key = name_key(rel)
+            self._folders_by_key[key] = (*self._folders_by_key.get(key, ()), rel)
         return folder
+
+    def _drop_folder(self, rel: str) -> None:
+        if self.folders.pop(rel, None) is not None:
+            drop_from(self._folders_by_key, name_key(rel), rel)
+
+    def enter(self, entry: Entry, phase: Phase, due_s: float | None, *, about: str = "") -> None:
+        """Put a file into a phase; what becomes no job any more sets the refinements of its name free."""
+        super().enter(entry, phase, due_s, about=about)
+        if phase in ("asset", "ignored") and entry.folder.followers:
+            self._wake_followers(entry.folder, entry.name)
+
+    def _wake_followers(self, folder: Folder, name: str) -> None:
+        for key in {name_key(name), name_key(split_name(name)[0])}:
+            for follower in folder.followers.pop(key, ()):
+                self.wake(follower)
 
     def _see_new(
         self, folder_rel: str, name: str, stamp: FileStamp, kind: FileKind, at_s: float, *, closing: bool, scanned: bool
@@ -117,11 +147,12 @@ class Pages(Agenda):
         if entry.role == "control":
             self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
             self._wake_guarded(entry)
-        elif entry.role in TEXT_ROLES:
+        elif entry.is_text:
             self.unblock(entry)
             if entry.is_toml and entry.kind == "file":
                 entry.folder.unread[entry] = at_s
-            self.wake_clips_of(entry)
+            if entry.role in TEXT_ROLES:
+                self.wake_clips_of(entry)
 
     # ------------------------------------------------------------ going
 
@@ -135,6 +166,7 @@ class Pages(Agenda):
             if name in folder.handled:
                 self.changes += 1
                 folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
+                self._release_assets(join_rel(folder_rel, name))
             return
         self.enter(entry, "ignored", None)
         self.unblock(entry)
@@ -148,15 +180,18 @@ class Pages(Agenda):
                     clip.wait_from_s = max(clip.wait_from_s, at_s)
             self._release_assets(entry.rel)
             self.wake_clips_of(entry)
+        elif entry.role == "refine":
+            self._release_assets(entry.rel)
 
     def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
         """Put a file among the handled ones: only its name and stamp are kept."""
         folder.listing = None
         if entry is not None:
             self.enter(entry, "ignored", None)
-            entry.gone = True
-            del folder.entries[name]
-            folder.awaiting.pop(entry, None)
+            self.unblock(entry)
+            folder.release(entry)
+            if entry.role in TEXT_ROLES:
+                self.wake_clips_of(entry)
         elif name not in folder.handled:
             folder.add_stem(name)
         folder.handled[name] = packed(stamp)
@@ -167,12 +202,9 @@ class Pages(Agenda):
     def _release_assets(self, sidecar_rel: str) -> None:
         """Let go of a sidecar that is gone; what it named and still lies there stays no drop until it changes."""
         released = self._assets.let_go(sidecar_rel)
-        for folder in self.folders.values() if released else ():
-            for folder_key, name_part in map(split_rel, released):
-                if folder_key == name_key(folder.rel):
-                    for entry in [folder.entries[name] for name in folder.named(name_part) if name in folder.entries]:
-                        if entry.phase != "offered" and (entry.role != "still" or self._accept_all):
-                            self._hand_over(folder, entry.name, entry.stamp, entry)
+        for entry in [entry for key in released for entry in self.entries_at(key) if entry.role in CLIP_ROLES]:
+            if entry.phase != "offered" and (entry.role != "still" or self._accept_all):
+                self._hand_over(entry.folder, entry.name, entry.stamp, entry)
 
     def namer(self, rel: str) -> str:
         """Give the sidecar that names a file as its asset, "" if none does."""
@@ -195,7 +227,7 @@ class Pages(Agenda):
 
     def _wake_guarded(self, control: Entry) -> None:
         for key in guarded_keys(control.name):
-            for name in control.folder.named(key):
+            for name in control.folder.guarded(key):
                 entry = control.folder.entries.get(name)
                 if entry is not None:
                     self.wake(entry)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from nemo_watch.intake.entries import Entry, Phase
-from nemo_watch.intake.names import FOREIGN, TEXT_ROLES, printable, split_name
+from nemo_watch.intake.names import FOREIGN, TEXT_ROLES, WORK_ROLES, Role, printable, split_name
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
 from nemo_watch.model import Failure, Waiting
 
@@ -57,6 +57,24 @@ def empty_file(name: str, still_s: float) -> Failure:
         "empty_file",
         f"{printable(name)} is empty, and has been for {age(still_s)}.",
         "Copy the file again and look whether the program that sent it ended well.",
+    )
+
+
+_ASKED: dict[Role, tuple[str, str]] = {
+    "ask": ("what you want to know", "credits"),
+    "refine": ("what is to be changed", "make the title larger and the music softer"),
+    "prompt": ("what the clip is to show", "a paper boat sails down a street in the rain, 10 seconds"),
+}
+"""What is to be written into a text that gives work by itself, and an example."""
+
+
+def empty_text(name: str, role: Role) -> Failure:
+    """Refuse with sidecar_invalid."""
+    what, example = _ASKED[role]
+    return Failure(
+        "sidecar_invalid",
+        f"{printable(name)} is empty.",
+        f'Write into it {what}, for example "{example}", and drop it again.',
     )
 
 
@@ -142,6 +160,8 @@ def _upcoming(entry: Entry) -> str:
             return "next look when that file goes or this one changes"
         case "no_instruction":
             return "next look when one comes"
+        case "clip":
+            return "it goes on when that clip is a job, or gone"
         case "sidecar":
             return "next look when that file stands still"
         case "offered" if entry.about:
@@ -174,7 +194,7 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             return "it is not whole: its end or its index is missing"
         case "incomplete":
             return "it is not whole, so it is parked: copy it again if nothing is sending it any more"
-        case "reading" if entry.role in TEXT_ROLES:
+        case "reading" if entry.is_text:
             return "it is being read"
         case "reading":
             return "a TOML sidecar in its folder is read first, as it may name this file as an asset"
@@ -194,6 +214,8 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
                 "nothing says what to do with it: put a text file of the same name beside it, a _default.txt into its "
                 "folder, or an instruction into the inbox's config"
             )
+        case "clip":
+            return f"it goes on from the clip {about}, which is not a job yet"
         case "asset" if about:
             return f"the sidecar {about} names it as an asset"
         case "asset":
@@ -215,6 +237,8 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
 
 
 def _why_long(entry: Entry, rules: SettleRules, window_s: float) -> str:
+    if entry.role in WORK_ROLES:
+        return ""
     if entry.role in TEXT_ROLES:
         return "" if entry.stamp.size_bytes else ", as it is empty"
     if window_s > max(rules.open_s, rules.closed_s):
