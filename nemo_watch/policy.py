@@ -269,14 +269,13 @@ def edit_no_effect(step: str, job_id: str, told: str = "", *, never_rests: bool 
     )
 
 
-def no_edit_made(step: str, answer: str) -> Failure:
-    """Describe turns that only talked: a question or a refusal."""
+def no_edit_made(step: str, answer: str, refinement: str) -> Failure:
+    """Describe turns that only talked: a question or a refusal. `refinement` is the name of a file that answers it."""
     return Failure(
         code="no_edit_made",
         message=f"The editor answered without changing anything: {answer}" if answer else "The editor changed nothing.",
-        action="Answer it in a text file named after the clip, like talk.refine.txt for talk.mp4, where the clip lay "
-        "in the inbox: it goes on in the same session. Or say it differently in the instruction file, then put "
-        "it and the clip back into the inbox.",
+        action=f"Answer it in a text file named {refinement} in the same folder of the inbox: it goes on in the same "
+        "session. Or say it differently in the instruction file, then put it and the clip back into the inbox.",
         paid="no",
         step=step,
     )

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -106,6 +107,19 @@ class Place:
             sidecar = target.with_suffix(".toml" if toml else ".txt")
             _place(sidecar, instruction.encode())
         _place(target, content if isinstance(content, bytes) else Path(content).read_bytes())
+
+    def text(self, name: str, text: str | bytes) -> None:
+        """Put a text into the inbox that gives work by itself."""
+        target = self.root / "inbox" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _place(target, text if isinstance(text, bytes) else text.encode())
+
+    def forget_sessions(self) -> None:
+        """Have the embedded backend forget every session, as the cloud does in time. Not while it runs."""
+        (database,) = (self.state / "sandbox").glob("*.db")
+        with sqlite3.connect(database) as db:
+            db.execute("DELETE FROM sessions")
+        db.close()
 
     def files(self, folder: str) -> list[str]:
         """List a folder's files with their paths below it, but for the marker that says whose it is."""

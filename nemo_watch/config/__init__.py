@@ -6,10 +6,22 @@ Touches: the config file (read), and in `check_layout` the folders it names (loo
 
 from nemo_watch.config.hours import Hours, local_day, next_midnight, parse_hours
 from nemo_watch.config.layout import check_layout, with_real_paths
-from nemo_watch.config.options import SESSION_CREDITS, Backend, Budget, Config, Inbox, Queue, Sandbox, Seconds, State
+from nemo_watch.config.options import (
+    GENERATION_CREDITS,
+    SESSION_CREDITS,
+    Backend,
+    Budget,
+    Config,
+    Inbox,
+    Queue,
+    Sandbox,
+    Seconds,
+    State,
+)
 from nemo_watch.config.reading import build, find, load
 
 __all__ = [
+    "GENERATION_CREDITS",
     "SESSION_CREDITS",
     "Backend",
     "Budget",

@@ -20,6 +20,7 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*")
 _LONGEST_S = 10 * 365 * 86400.0
 SESSION_CREDITS = 50
+GENERATION_CREDITS = 100
 """About what one editing session costs. Source: contract.md 7."""
 _LANGUAGE = r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*$"
 

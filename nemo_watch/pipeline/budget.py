@@ -13,10 +13,10 @@ from datetime import datetime
 import structlog
 
 from nemo_watch.client import Client
-from nemo_watch.config import SESSION_CREDITS, local_day, next_midnight
+from nemo_watch.config import GENERATION_CREDITS, SESSION_CREDITS, local_day, next_midnight
 from nemo_watch.errors import CloudError, ConfigError, FolderError
 from nemo_watch.ledger import Ledger
-from nemo_watch.model import OPEN_STATES, SkillHeaders
+from nemo_watch.model import OPEN_STATES, Job, SkillHeaders
 from nemo_watch.pipeline.house import now, paid_so_far
 
 FACT = "budget"
@@ -39,12 +39,22 @@ class Spent:
     is_new: bool = True
 
 
+def credits_of(job: Job) -> int:
+    """Tell about how many credits a job costs. Source: contract.md 7."""
+    return GENERATION_CREDITS if job.work.kind == "generate" else SESSION_CREDITS
+
+
+def _called(credits: int) -> str:  # noqa: A002 - the word of the contract
+    return "another session" if credits == SESSION_CREDITS else "a generated clip"
+
+
 class Budget:
     """Counts for one account; made and used inside one event loop. With `limit` 0 nothing is read, nothing is kept.
 
-    A session counts as 50 from before its first message goes out until a balance was read after its turn ended. What a
-    daemon that was stopped did not see is counted when the balance is read next on the same day. Over midnight only as
-    much is counted for the new day as was under way: what was spent elsewhere in the night belongs to the day before.
+    A session counts as 50, a generated clip as 100, from before its first message goes out until a balance was read
+    after its turn ended. What a daemon that was stopped did not see is counted when the balance is read next on the
+    same day. Over midnight only as much is counted for the new day as was under way: what was spent elsewhere in the
+    night belongs to the day before.
     """
 
     def __init__(
@@ -64,7 +74,7 @@ class Budget:
         self._account = account
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._reserved: set[str] = set()
+        self._reserved: dict[str, int] = {}
         self._ended: set[str] = set()
 
     async def load(self) -> None:
@@ -73,10 +83,10 @@ class Budget:
             return
         for job in await self._ledger.jobs(OPEN_STATES, limit=ALL):
             if job.step.startswith("edit-") and await paid_so_far(self._ledger, job) == "unknown":
-                self._reserved.add(job.job_id)
+                self._reserved[job.job_id] = credits_of(job)
 
-    async def reserve(self, job_id: str) -> str:
-        """Reserve a session's credits for a job; if the day has not as many left, say so and reserve nothing.
+    async def reserve(self, job_id: str, credits: int = SESSION_CREDITS) -> str:  # noqa: A002 - the word of the contract
+        """Reserve what a job may cost; if the day has not as many credits left, say so and reserve nothing.
 
         Raises: CloudError if the balance cannot be read. Repeat: safe.
         """
@@ -85,9 +95,9 @@ class Budget:
         async with self._turn:
             # One whose last message could not be counted is counted first: it goes out once more.
             is_known = job_id in self._reserved and job_id not in self._ended
-            why = "" if is_known else self._why_not(await self._read())
+            why = "" if is_known else self._why_not(await self._read(), credits)
             if not why:
-                self._reserved.add(job_id)
+                self._reserved[job_id] = credits
             return why
 
     async def settle(self, job_id: str) -> None:
@@ -118,13 +128,13 @@ class Budget:
         """Give the moment at which the next day begins."""
         return next_midnight(self._clock())
 
-    def _why_not(self, today: Spent) -> str:
-        reserved = SESSION_CREDITS * len(self._reserved)
-        if today.spent + reserved + SESSION_CREDITS <= self._limit:
+    def _why_not(self, today: Spent, wanted: int = SESSION_CREDITS) -> str:
+        reserved = sum(self._reserved.values())
+        if today.spent + reserved + wanted <= self._limit:
             return ""
         under_way = f" and {reserved} are reserved for what is under way" if reserved else ""
         return (
-            f"The budget of {self._limit} credits a day has no room for another session of about {SESSION_CREDITS}: "
+            f"The budget of {self._limit} credits a day has no room for {_called(wanted)} of about {wanted}: "
             f"{today.spent:g} were spent today{under_way}. It goes on after midnight, or with a higher "
             "[budget] credits_per_day in the config."
         )
@@ -144,10 +154,10 @@ class Budget:
         today = await self._today()
         fell = max(0.0, today.total - total) if today.total is not None else 0.0
         if today.is_new:
-            fell = min(fell, float(SESSION_CREDITS * len(self._reserved)))
+            fell = min(fell, float(sum(self._reserved.values())))
         counted = replace(today, spent=today.spent + fell, total=total, is_new=False)
         if counted != today:
             await self._ledger.remember(FACT, asdict(counted))
-        self._reserved -= ended
+        self._reserved = {job_id: kept for job_id, kept in self._reserved.items() if job_id not in ended}
         self._ended -= ended
         return counted

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from nemo_watch import policy, reply
-from nemo_watch.config import SESSION_CREDITS
 from nemo_watch.errors import CloudError, ConfigError, FolderError, RefusedError
 from nemo_watch.model import Job, Json, Session, SessionState, Step, Turn
+from nemo_watch.pipeline.budget import credits_of
+from nemo_watch.pipeline.giving import refinement_name
 from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, later, log, now, paid_so_far
 from nemo_watch.pipeline.opening import see_that_nothing_changed
 
@@ -63,7 +64,7 @@ async def _send(house: House, job: Job, session: Session, name: str, message: st
         await see_that_nothing_changed(house, job)
     before = await house.client.state(session.session_id, house.skill(job))
     if not begun:
-        await house.holds.reserve(job.job_id)
+        await house.holds.reserve(job)
     if house.stopping:
         raise StepAsideError(0.0, "stopping", "The daemon is stopping; the job goes on at the next start.")
     # The call counts as in flight until its answer is recorded: stopping waits for that.
@@ -182,7 +183,7 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
 
 async def _has_no_credits(house: House, job: Job) -> bool:
     """See whether words about exhausted credits are true. Raises: CloudError, ConfigError, FolderError."""
-    return (await house.client.balance(house.skill(job))).available < SESSION_CREDITS
+    return (await house.client.balance(house.skill(job))).available < credits_of(job)
 
 
 async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, turn: Turn) -> None:
@@ -294,6 +295,6 @@ async def remember_draft(house: House, job: Job, session: Session) -> Json:
         has_changed = True
     if not reply.exportable(state.draft) or not has_changed:
         words = " ".join(str(s.data["text"]) for s in steps if s.data.get("text"))
-        raise RejectedError(policy.no_edit_made(steps[-1].name if steps else "edit", words))
+        raise RejectedError(policy.no_edit_made(steps[-1].name if steps else "edit", words, refinement_name(job)))
     await house.done(job, "draft", {"draft": state.draft, "timeline": reply.timeline_summary(state.draft)})
     return state.draft

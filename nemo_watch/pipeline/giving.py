@@ -74,6 +74,13 @@ def result_stem(job: Job) -> str:
     return job.work.name or split(job.clip.rel)[1]
 
 
+def refinement_name(job: Job) -> str:
+    """Name the file that goes on from a job's timeline."""
+    stem = result_stem(job)
+    base = stem.rpartition("-v")[0] if job.work.kind == "refine" else stem
+    return f"{base}.refine.txt"
+
+
 def given_name(rel: str) -> str:
     """Give what stands before `.refine.txt`, `.ask.txt` or `.prompt.txt` in a file's name."""
     name = folders.last_part(rel)

@@ -16,8 +16,8 @@ from nemo_watch.client import Client
 from nemo_watch.config import SESSION_CREDITS, Hours
 from nemo_watch.errors import CloudError, ConfigError, OperatorError
 from nemo_watch.ledger import HoldNotice, Ledger
-from nemo_watch.model import OPEN_STATES, SkillHeaders
-from nemo_watch.pipeline.budget import ALL, Budget
+from nemo_watch.model import OPEN_STATES, Job, SkillHeaders
+from nemo_watch.pipeline.budget import ALL, Budget, credits_of
 from nemo_watch.pipeline.house import Patience, later, needs_session, now
 from nemo_watch.policy import Hold
 
@@ -135,9 +135,9 @@ class Holds:
         if why := await self.budget.why_not():
             await self._begin("budget", why, self.budget.goes_on_at())
 
-    async def reserve(self, job_id: str) -> None:
+    async def reserve(self, job: Job) -> None:
         """Reserve what a first message will cost. Raises: HeldError if the day's budget has no room, CloudError."""
-        if why := await self.budget.reserve(job_id):
+        if why := await self.budget.reserve(job.job_id, credits_of(job)):
             await self._begin("budget", why, self.budget.goes_on_at())
 
     async def hold(self, hold: Hold) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from nemo_watch.config import SESSION_CREDITS
 from nemo_watch.errors import CloudError, OperatorError
 from nemo_watch.ledger import Ledger, turning
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import OPEN_STATES, Failure, Job, Step
+from nemo_watch.pipeline.budget import credits_of
 from nemo_watch.pipeline.first_run import FIRST_RUN, resume_command
 from nemo_watch.pipeline.following import is_of_another
 from nemo_watch.pipeline.holds import PAUSED
@@ -212,7 +212,7 @@ async def _begin_anew(desk: Desk, job: Job, steps: Sequence[Step]) -> Pulled:
     )
     if not await turning.begin_anew(desk.ledger, fresh, note=note):
         raise _changed_meanwhile(job)
-    words = f"{_name(job)} is edited anew {desk.when}, as job {fresh.job_id}: that is about {SESSION_CREDITS} credits."
+    words = f"{_name(job)} is edited anew {desk.when}, as job {fresh.job_id}: that is about {credits_of(job)} credits."
     return Pulled(fresh.job_id, words, messages=len(job.work.messages))
 
 

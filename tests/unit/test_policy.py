@@ -188,6 +188,6 @@ def test_every_answer_has_a_verdict(code: str, status: int, paid: str) -> None:
 def test_endings_tell_what_to_do() -> None:
     assert "job-1" in edit_no_effect("edit-1", "job-1").action
     assert edit_no_effect("edit-1", "job-1").paid == "unknown"
-    assert "Which part?" in no_edit_made("edit-1", "Which part?").message
+    assert "Which part?" in no_edit_made("edit-1", "Which part?", "talk.refine.txt").message
     assert name_of("4001") == "File type not supported"
     assert name_of("http_502") == "Backend error"

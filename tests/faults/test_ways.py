@@ -1,0 +1,135 @@
+"""Every way to give work but a clip with its sidecar, through a daemon and the backend's own books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nemo_watch.sandbox.records import TurnRow
+from tests.media_fixtures import clip
+from tests.program import Place, eventually
+
+TITLE = 'add the title "Hello"'
+
+
+def version(source: str, number: int) -> bytes:
+    """The same clip with other content: a work of its own."""
+    return Path(source).read_bytes() + (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
+
+
+def turns(place: Place) -> list[TurnRow]:
+    with place.records() as records:
+        return list(records.turns())
+
+
+async def test_a_refinement_goes_on_in_the_session_and_its_results_are_numbered(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    async with place.daemon():
+        place.drop("a/talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), "trim 0.5s off the start")
+        await eventually(lambda: "a/talk.mp4" in place.files("archive"), "the first edit")
+        place.text("a/talk.refine.txt", TITLE)
+        await eventually(lambda: "a/talk.refine.txt" in place.files("archive"), "the second")
+        place.text("a/talk.mp4.refine.toml", 'prompt = "remove the title"\n[[export]]\nresolution = "360p"\n')
+        await eventually(lambda: "a/talk.mp4.refine.toml" in place.files("archive"), "the third")
+        place.text("a/talk-v3.refine.txt", TITLE)
+        await eventually(lambda: "a/talk-v3.refine.txt" in place.files("archive"), "the fourth, named after a result")
+        names = [f"a/talk{number}" for number in ("", "-v2", "-v3", "-v4")]
+        assert place.files("outbox") == sorted(f"{name}{end}" for name in names for end in (".mp4", ".report.toml"))
+        assert place.files("inbox") == place.files("rejects") == []
+        reports = [place.report(f"{name}.report.toml") for name in names]
+        assert len({report["session"] for report in reports}) == 1
+        assert [report.get("version") for report in reports] == [None, 2, 3, 4]
+        assert [report.get("refines") for report in reports[1:]] == [report["job"] for report in reports[:-1]]
+        assert ["Hello" in report["timeline"] for report in reports] == [False, True, False, True]
+        assert all("0-3.5s" in report["timeline"] for report in reports), "the first edit is kept"
+        told = turns(place)
+        assert [turn.message for turn in told] == ["trim 0.5s off the start", TITLE, "remove the title", TITLE]
+        with place.records() as records:
+            assert len(records.uploads(told[0].session_id)) == 1
+        # The last one once more, touched or not, is the same work: nothing is sent, nothing is written.
+        place.text("a/talk.refine.txt", TITLE)
+        await eventually(lambda: "a/talk.refine-2.txt" in place.files("archive"), "known again")
+        assert len(turns(place)) == 4
+        assert len(place.files("outbox")) == 8
+
+
+async def test_a_refinement_waits_for_its_clip_and_two_of_them_come_in_their_order(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    place.text("talk.refine.txt", TITLE)
+    place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), "trim 0.5s off the start")
+    outcome = await place.work_off()
+    assert (outcome.delivered, outcome.rejected, outcome.waiting) == (2, 0, 0)
+    assert [turn.message for turn in turns(place)] == ["trim 0.5s off the start", TITLE]
+    assert {"talk.mp4", "talk-v2.mp4"} <= {*place.files("outbox")}
+
+
+async def test_a_refinement_without_a_clip_or_without_a_session_says_so(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    place.text("talk.refine.txt", TITLE)
+    outcome = await place.work_off()
+    assert outcome.rejected == 1
+    report = place.report("talk.refine.txt.error.toml", "rejects")
+    assert (report["code"], report["paid"]) == ("sidecar_invalid", "no")
+    assert "talk.refine.txt for talk.mp4" in report["action"]
+    assert turns(place) == []
+    # Of a clip that was delivered, but whose session the backend has forgotten.
+    place.drop("clip.mp4", Path(clip(tmp_path_factory, "mute.mp4")), "trim 0.5s off the start")
+    assert (await place.work_off()).delivered == 1
+    place.forget_sessions()
+    place.text("clip.refine.txt", TITLE)
+    assert (await place.work_off()).rejected == 1
+    report = place.report("clip.refine.txt.error.toml", "rejects")
+    assert (report["code"], report["paid"]) == ("1002", "no")
+    assert "Drop the clip itself again" in report["action"]
+    assert len(turns(place)) == 1
+
+
+async def test_an_editor_that_only_answered_is_answered_by_a_refinement(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), "replace the sky with a dragon")
+    assert (await place.work_off()).rejected == 1
+    report = place.report("talk.mp4.error.toml", "rejects")
+    assert report["code"] == "no_edit_made"
+    assert "talk.refine.txt" in report["action"]
+    place.text("talk.refine.txt", TITLE)
+    assert (await place.work_off()).delivered == 1
+    assert place.files("outbox") == ["talk-v2.mp4", "talk-v2.report.toml"]
+    assert len({turn.session_id for turn in turns(place)}) == 1
+
+
+async def test_questions_are_answered_in_the_outbox_and_nothing_is_sent(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = Place(tmp_path / "place")
+    place.drop("talk.mp4", Path(clip(tmp_path_factory, "mute.mp4")), TITLE)
+    assert (await place.work_off()).delivered == 1
+    place.text("money.ask.txt", "How many credits do I have left?")
+    place.text("b/all.ask.txt", "积分, 状态")
+    place.text("talk.ask.txt", "show tracks")
+    place.text("other.ask.txt", "what is the weather like")
+    outcome = await place.work_off()
+    assert (outcome.delivered, outcome.rejected, outcome.waiting) == (4, 0, 0)
+    answers = {name: (place.root / "outbox" / name).read_text() for name in place.files("outbox") if "answer" in name}
+    assert sorted(answers) == ["b/all.answer.txt", "money.answer.txt", "other.answer.txt", "talk.answer.txt"]
+    assert "9950 available" in answers["money.answer.txt"]
+    assert "9950 available" in answers["b/all.answer.txt"]
+    assert "delivered" in answers["b/all.answer.txt"]
+    assert 'Title: "Hello"' in answers["talk.answer.txt"]
+    assert "show tracks" in answers["other.answer.txt"]
+    assert place.files("archive") == [
+        "b/all.ask.txt", "money.ask.txt", "other.ask.txt", "talk.ask.txt", "talk.mp4", "talk.txt",
+    ]  # fmt: skip
+    assert len(turns(place)) == 1
+    # The same question once more is answered once more.
+    place.text("money.ask.txt", "How many credits do I have left?")
+    assert (await place.work_off()).delivered == 1
+    assert "money-2.answer.txt" in place.files("outbox")
