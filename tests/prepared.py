@@ -121,6 +121,7 @@ class Prepared:
             await ledger.enter(replace(job, **says.get(job.clip.rel, {})))
         await self._deliver(ledger, jobs[0])
         await self._answer(ledger, jobs[6])
+        await ledger.intend(jobs[7].job_id, "edit-1", "t", {})
         inbox = {
             "state": "watching",
             "mode": "native",

@@ -66,13 +66,8 @@ async def look_up(config: Config, what: str, *, link: bool = False) -> dict[str,
         told["files"] = await asyncio.to_thread(_files, config, job, steps)
         told["answer"] = await asyncio.to_thread(_answer, told["files"]) if job.work.kind == "ask" else ""
         told["session_shared_with"] = [
-            {
-                "job": other.job_id,
-                "file": printable(other.clip.rel),
-                "work": kind_words(other.work),
-                "state": other.state,
-            }
-            for other in await of_chain(ledger, job.work.chain)
+            _other(other)
+            for other in await of_chain(ledger, job.work.chain or job.job_id)
             if other.job_id != job.job_id
         ]
     if link:
@@ -195,6 +190,10 @@ def _files(config: Config, job: Job, steps: Sequence[Step]) -> list[dict[str, An
     if "reject" in known and known["reject"].state == "done" and known["reject"].data["report"]:
         files.append(("report", known["reject"].data["report_target"]))
     return [{"what": what, "path": printable(path), "there": _is_there(path)} for what, path in files if path]
+
+
+def _other(job: Job) -> Json:
+    return {"job": job.job_id, "file": printable(job.clip.rel), "work": kind_words(job.work), "state": job.state}
 
 
 def _answer(files: Sequence[Json]) -> str:

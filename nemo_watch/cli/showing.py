@@ -19,11 +19,11 @@ from nemo_watch.reply import TrackView
 def print_job(told: dict[str, Any]) -> None:
     """Print one job for people; no path is cut."""
     out = console()
-    out.print(f"[bold]{safe(told['file'])}[/bold] ({told['work']}): {safe(told['says'])}")
+    out.print(f"[bold]{safe(told['file'])}[/bold] ({told['work']}): {safe(_says(told))}")
     for line in _kind_lines(told):
         out.print(safe(line))
     out.print(f'inbox "{safe(told["inbox"])}", backend {safe(told["backend"])}, entered {_when(told["entered"])}')
-    if told["instruction"]:
+    if told["instruction"] and told["messages"] != [told["instruction"]]:
         out.print(f"instruction: {safe(told['instruction'])}")
     for number, message in enumerate(told["messages"], start=1):
         out.print(f"message {number}: {safe(message)}")
@@ -68,6 +68,11 @@ def draw_tracks(told: dict[str, Any], width: int, *, blocks: bool) -> list[str]:
     """Draw the timeline as it was gathered."""
     tracks = [TrackView(**track) for track in told["tracks"]]
     return draw(tracks, told["length"] or 0.0, width, blocks=blocks)
+
+
+def _says(told: dict[str, Any]) -> str:
+    """Say its state; what a rejected one needs is said at the end, where it is seen first."""
+    return f"it was rejected as job {told['job']}" if told["failure"] else str(told["says"])
 
 
 def _kind_lines(told: dict[str, Any]) -> list[str]:

@@ -54,12 +54,10 @@ def test_the_axis_has_room_between_its_moments(length_s: float) -> None:
     assert len(set(axis.split())) == len(axis.split()), "each moment is another one"
 
 
+KEYS = st.sampled_from(["t", "tt", "sg", "d", "s", "m", "v", "tx", "n"])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["t", "tt", "sg", "d", "s", "m", "v", "tx", "n"]), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner),
     max_leaves=30,
 )
 segments = st.fixed_dictionaries({}, optional={"s": json_values, "d": json_values, "v": json_values, "tx": st.text()})
@@ -68,7 +66,7 @@ drafts = json_values | st.fixed_dictionaries({"t": st.lists(tracks, max_size=50)
 
 
 @given(drafts, st.integers(min_value=1, max_value=300), st.booleans())
-def test_any_draft_is_drawn_no_wider_than_the_terminal(draft: Any, width: int, *, blocks: bool) -> None:
+def test_any_draft_is_drawn_no_wider_than_the_terminal(draft: Any, width: int, blocks: bool) -> None:
     for line in drawn(draft, width, blocks=blocks):
         assert cell_len(line) <= max(20, width)
         assert line.isprintable() or not line
