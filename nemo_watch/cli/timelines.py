@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from nemo_watch.cli.pictures import plain
 from nemo_watch.reply import TrackView
-from nemo_watch.reports import printable_name
 
 BLOCKS, LETTERS = ("█", "▓"), ("#", "=")
 LEAST, MOST = 20, 200
@@ -29,7 +29,7 @@ def draw(tracks: Sequence[TrackView], length_s: float, width: int, *, blocks: bo
     width = max(LEAST, min(MOST, width))
     ends = [end for track in tracks for _start, end in track.pieces]
     total_s = max([length_s, *ends])
-    labels = [printable_name(track.label) for track in tracks]
+    labels = [plain(track.label) for track in tracks]
     margin = min(max(cell_len(label) for label in labels), width // 3) + 1
     room = width - margin
     is_beside = width >= BESIDE
@@ -52,7 +52,7 @@ def _track(label: str, track: TrackView, total_s: float, bar: int, width: int, s
 
 
 def _words(track: TrackView) -> str:
-    parts = [printable_name(track.name)] if track.name else []
+    parts = [plain(track.name)] if track.name else []
     low, high = track.volumes or (100, 100)
     if (low, high) != (100, 100):
         parts.append(f"{low} %" if low == high else f"{low}-{high} %")
