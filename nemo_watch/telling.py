@@ -44,7 +44,7 @@ class Notices:
             }
             await self._tell_if_new(f"inbox:{name}", told)
             self._told_of[name] = seen
-        working = [{"job": p.job_id, "file": p.name, "step": p.step, "fraction": p.fraction} for p in progress]
+        working = [told_progress(each, time.monotonic(), datetime.now(UTC)) for each in progress]
         daemon = {"pid": os.getpid(), "since": self._started_at.isoformat(), "working": working}
         await self._tell_if_new("daemon", daemon)
 
@@ -52,6 +52,29 @@ class Notices:
         if self._told.get(key) != value:
             await self._ledger.notice(key, value)
             self._told[key] = value
+
+
+def told_progress(progress: Progress, now_s: float, now_at: datetime) -> Json:
+    """Write what a worker is doing, how fast and until when. `now_s` and `now_at` are one moment.
+
+    Units: `done`, `total` and `rate` (a second) in bytes, or in percent as `unit` says; `total` 0 is not known.
+    """
+    pace = progress.pace
+    told: Json = {
+        "job": progress.job_id,
+        "file": progress.name,
+        "step": progress.step,
+        "fraction": progress.fraction,
+        "since": progress.since_at.isoformat(),
+    }
+    if pace is None:
+        return told
+    rate, left_s = pace.rate(now_s), pace.left_s(now_s)
+    told |= {"done": pace.done, "total": pace.total, "unit": "bytes" if progress.in_bytes else "percent"}
+    told["rate"] = None if rate is None else float(f"{rate:.3g}")
+    # Whole seconds: where nothing else changes, nothing new is written.
+    ends_at = None if left_s is None else (now_at + timedelta(seconds=left_s)).replace(microsecond=0)
+    return told | {"ends": ends_at.isoformat() if ends_at is not None else None}
 
 
 def told_wait(wait: Waiting, now_s: float, now_at: datetime) -> Json:

@@ -136,12 +136,18 @@ def check(
 
 
 @app.command()
-def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on showing it until Ctrl-C; in a pipe, a line for each change.")
+    ] = False,
+) -> None:
     """Show what is being done, what waits and why, and what came of the rest."""
     from nemo_watch.cli.status import run_status
 
     with _errors_as(as_json):
-        raise typer.Exit(run_status(config, as_json=as_json))
+        raise typer.Exit(run_status(config, as_json=as_json, watch=watch))
 
 
 @app.command()

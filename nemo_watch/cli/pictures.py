@@ -19,6 +19,7 @@ STEPS = {
     "session": "opening a session",
     "upload": "uploading",
     "edit": "editing",
+    "draft": "keeping the timeline",
     "render": "exporting",
     "download": "fetching the result",
     "deliver": "delivering",

@@ -10,29 +10,30 @@ import json
 import os
 import tomllib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-
-from nemo_watch import skills
+from nemo_watch import reply, skills
 from nemo_watch.building import build_client
 from nemo_watch.cli import EXIT_GOOD
+from nemo_watch.cli.jobrows import kind_words
 from nemo_watch.cli.jobs import find_job
-from nemo_watch.cli.jobwords import clock, job_words
-from nemo_watch.cli.pictures import plain, safe, step_words
+from nemo_watch.cli.jobwords import job_words
 from nemo_watch.cli.places import load_config
+from nemo_watch.cli.showing import print_job
 from nemo_watch.config import Config
 from nemo_watch.errors import LedgerError, OperatorError
 from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S
-from nemo_watch.ledger.finding import reading
+from nemo_watch.ledger.finding import of_chain, reading
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Export, Job, Json, Session, Step
 from nemo_watch.pipeline.levers import paid_in_all
 from nemo_watch.policy import name_of
 from nemo_watch.reports import printable, source_table
 from nemo_watch.statefolder import LEDGER_NAME, is_running
+
+MOST_ANSWER = 64 * 1024
 
 
 def run_show(config_path: str | None, what: str, *, link: bool, as_json: bool) -> int:
@@ -42,7 +43,7 @@ def run_show(config_path: str | None, what: str, *, link: bool, as_json: bool) -
     if as_json:
         print(json.dumps(told, indent=2))
     else:
-        _print(told)
+        print_job(told)
     return EXIT_GOOD
 
 
@@ -63,6 +64,12 @@ async def look_up(config: Config, what: str, *, link: bool = False) -> dict[str,
         told = picture(job, steps, paying, running=running)
         told["paid"] = paid_in_all(steps)
         told["files"] = await asyncio.to_thread(_files, config, job, steps)
+        told["answer"] = await asyncio.to_thread(_answer, told["files"]) if job.work.kind == "ask" else ""
+        told["session_shared_with"] = [
+            _other(other)
+            for other in await of_chain(ledger, job.work.chain or job.job_id)
+            if other.job_id != job.job_id
+        ]
     if link:
         told["link"] = await _link(config, job, paying)
     return told
@@ -79,6 +86,10 @@ def picture(job: Job, steps: Sequence[Step], paying: Sequence[Step], *, running:
         "job": job.job_id,
         **{key.replace("source", "file"): value for key, value in source_table(job.clip.rel).items()},
         "inbox": job.inbox,
+        "kind": job.work.kind,
+        "work": kind_words(job.work),
+        "parent": job.work.parent,
+        "url": job.work.url,
         "state": "running" if job.active and running else job.state,
         "says": printable(job_words(job, results, running=running)),
         "reason": job.reason,
@@ -98,6 +109,8 @@ def picture(job: Job, steps: Sequence[Step], paying: Sequence[Step], *, running:
         "steps": [_step(step) for step in steps if step.name != RETRY],
         "reply": printable("\n".join(str(data["text"]) for name, data in bought.items() if _spoke(name, data))),
         "timeline": printable(str(bought.get("draft", {}).get("timeline", ""))),
+        "length": reply.total_duration_s(bought.get("draft", {}).get("draft")),
+        "tracks": [asdict(track) for track in reply.tracks_of(bought.get("draft", {}).get("draft"))],
         "credits": _credits(bought, report),
         "exports": [_export(number, export, steps, done) for number, export in enumerate(job.work.exports, start=1)],
         "notes": [printable(note) for note in job.work.notes],
@@ -179,6 +192,24 @@ def _files(config: Config, job: Job, steps: Sequence[Step]) -> list[dict[str, An
     return [{"what": what, "path": printable(path), "there": _is_there(path)} for what, path in files if path]
 
 
+def _other(job: Job) -> Json:
+    return {"job": job.job_id, "file": printable(job.clip.rel), "work": kind_words(job.work), "state": job.state}
+
+
+def _answer(files: Sequence[Json]) -> str:
+    """Read what a question was answered, "" if that is not there any more."""
+    path = next((str(file["path"]) for file in files if file["what"] == "result" and file["there"]), "")
+    try:
+        return printable(answer_within(START_WAIT_S, _read_answer, path)) if path else ""
+    except (NoAnswerError, OSError):
+        return ""
+
+
+def _read_answer(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read(MOST_ANSWER).strip()
+
+
 def _is_there(path: str) -> bool | None:
     try:
         return answer_within(START_WAIT_S, os.path.lexists, path)
@@ -206,59 +237,3 @@ async def _link(config: Config, job: Job, paying: Sequence[Step]) -> str:
         return await client.claim_link(Session(session["session_id"], session["task_id"], session["user_id"]), skill)
     finally:
         await client.aclose()
-
-
-# ---------------------------------------------------------------- in words
-
-
-def _print(told: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{safe(told['file'])}[/bold]: {safe(told['says'])}")
-    console.print(f'inbox "{safe(told["inbox"])}", backend {safe(told["backend"])}, entered {_when(told["entered"])}')
-    if told["instruction"]:
-        console.print(f"instruction: {safe(told['instruction'])}")
-    for number, message in enumerate(told["messages"], start=1):
-        console.print(f"message {number}: {safe(message)}")
-    if told["steps"]:
-        console.print("steps:")
-        for step in told["steps"]:
-            took = f"{step['seconds']:.1f} s" if step["seconds"] is not None else "not finished"
-            name = f"{safe(step_words(step['step']))} ({safe(step['step'])})"
-            console.print(f"  {_when(step['started'])}  {name}: {took}")
-    for name in ("reply", "timeline"):
-        if told[name]:
-            console.print(f"{name}: {safe(told[name])}")
-    console.print(f"credits: {safe(credit_words(told['credits'], told['paid']))}")
-    for export in told["exports"]:
-        words = [
-            export["format"],
-            export["quality"],
-            export["resolution"],
-            f"{export['fps']} fps" if export["fps"] else "",
-        ]
-        size = f", {export['duration']:.1f} s, {export['size'] / 1024**2:.1f} MiB" if export["size"] else ""
-        console.print(f"export: {safe(' '.join(word for word in words if word))}{size} {safe(export['file'])}".rstrip())
-    for file in told["files"]:
-        where = {True: "", False: " (not there any more)", None: " (its folder does not answer)"}[file["there"]]
-        console.print(f"{file['what']}: {safe(file['path'])}{where}")
-    if told["failure"]:
-        failure = told["failure"]
-        console.print(f"failed: {safe(failure['code'])} ({safe(failure['name'])}), paid: {failure['paid']}")
-        console.print(f"what happened: {safe(failure['message'])}")
-        console.print(f"what to do: {safe(failure['action'])} {safe(failure['link'])}".rstrip())
-    if "link" in told:
-        console.print("Whoever has this link can open the session; give it to nobody else:")
-        print(plain(told["link"]))
-
-
-def credit_words(credits: Json, paid: str) -> str:  # noqa: A002 - the word of the contract
-    """Say what is known of a job's cost."""
-    edit = {"yes": "the edit was paid", "no": "nothing was paid", "unknown": "the edit may have been paid"}[paid]
-    if credits["spent"] is not None:
-        return f"{edit}, {credits['spent']:g} credits were spent"
-    known = [f"{credits[when]:g} {when}" for when in ("before", "after") if credits[when] is not None]
-    return f"{edit}; the account had {', '.join(known)}" if known else edit
-
-
-def _when(iso: str | None) -> str:
-    return clock(datetime.fromisoformat(iso)) if iso else clock(datetime.now(UTC))

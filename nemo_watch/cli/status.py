@@ -1,6 +1,6 @@
-"""`status`: the queue as the ledger knows it.
+"""`status`: the queue as the ledger knows it, once or (`--watch`) for as long as somebody looks.
 
-Touches: the ledger (reading).
+Touches: the ledger (reading), the terminal.
 """
 
 from __future__ import annotations
@@ -8,29 +8,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from nemo_watch.cli import EXIT_GOOD
-from nemo_watch.cli.pictures import plain, safe, step_words
+from nemo_watch.cli.drawing import draw_status, print_status
+from nemo_watch.cli.jobrows import job_row
 from nemo_watch.cli.places import load_config
+from nemo_watch.cli.terminal import console, is_terminal
 from nemo_watch.config import Config
+from nemo_watch.errors import OperatorError
 from nemo_watch.intake.words import sentence
 from nemo_watch.ledger import Ledger
 from nemo_watch.model import Job, Json
 from nemo_watch.pipeline.first_run import FIRST_RUN, recall
-from nemo_watch.policy import name_of
 from nemo_watch.reports import printable
 from nemo_watch.statefolder import LEDGER_NAME, is_running
-from nemo_watch.watcher.guard import NOT_ENTERED
 
 MOST_ENDED = 15
-MOST_WAITS = 8
-MOST_OPEN = 40
 # What an inbox was doing when the daemon ended is no news about today.
 NOT_WATCHED: dict[str, Any] = {
     "state": "not watched: the daemon is not running",
@@ -40,18 +35,32 @@ NOT_WATCHED: dict[str, Any] = {
 }
 
 
-def run_status(config_path: str | None, *, as_json: bool) -> int:
+def run_status(config_path: str | None, *, as_json: bool, watch: bool = False) -> int:
     """Print the queue; works beside a running daemon and without one."""
     config = load_config(config_path)
-    picture = asyncio.run(_read(config))
+    if watch:
+        if as_json:
+            raise OperatorError(
+                "--watch is for people: it takes no --json.",
+                code="usage",
+                hint="A program asks with nemo-watch status --json as often as it needs to know.",
+            )
+        from nemo_watch.cli.watching import watch_status  # only who watches loads it
+
+        return watch_status(lambda: asyncio.run(read_status(config)))
+    picture = asyncio.run(read_status(config))
     if as_json:
         print(json.dumps(picture, indent=2))
+    elif is_terminal():
+        out = console()
+        out.print(draw_status(picture, out.width), soft_wrap=False)
     else:
-        _print(picture)
+        print_status(picture)
     return EXIT_GOOD
 
 
-async def _read(config: Config) -> dict[str, Any]:
+async def read_status(config: Config) -> dict[str, Any]:
+    """Gather what there is to say. Raises: LedgerError. Repeat: safe."""
     ledger = Ledger(os.path.join(config.state.path, LEDGER_NAME), create=False)
     try:
         open_jobs = await ledger.jobs(("ready", "waiting", "held"))
@@ -59,6 +68,8 @@ async def _read(config: Config) -> dict[str, Any]:
         notices = await ledger.notices()
         running = is_running(config.state.path)
         said = notices.get("daemon", {})
+        working = {each["job"]: each for each in said.get("working", ())} if running else {}
+        now_at = datetime.now(UTC)
         return {
             "running": running,
             "pid": said.get("pid") if running else None,
@@ -80,9 +91,10 @@ async def _read(config: Config) -> dict[str, Any]:
                 for key, value in notices.items()
                 if key.removeprefix("inbox:") in {inbox.name for inbox in config.inboxes}
             ],
-            "working": said.get("working", []) if running else [],
-            "jobs": [_row(job) for job in open_jobs],
-            "ended": [_row(job) | {"results": await _results(ledger, job)} for job in ended],
+            "jobs": [job_row(job, working.get(job.job_id), now_at, running=running) for job in open_jobs],
+            "ended": [
+                job_row(job, None, now_at, running=running) | {"results": await _results(ledger, job)} for job in ended
+            ],
         }
     finally:
         await ledger.close()
@@ -126,81 +138,3 @@ async def _first_runs(config: Config, ledger: Ledger) -> list[Json]:
 async def _results(ledger: Ledger, job: Job) -> list[str]:
     step = await ledger.step(job.job_id, "deliver")
     return [printable(one["target"]) for one in step.data["files"]] if step is not None and step.state == "done" else []
-
-
-def _row(job: Job) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "job": job.job_id,
-        "file": printable(job.clip.rel),
-        "inbox": job.inbox,
-        "state": "running" if job.active else job.state,
-        "step": job.step,
-        "progress": job.progress,
-        "reason": job.reason,
-        "why": job.sentence,
-        "next_try": job.next_try_at.isoformat() if job.next_try_at else None,
-        "updated": job.updated_at.isoformat(),
-    }
-    if job.failure is not None:
-        row["code"] = job.failure.code
-        row["action"] = job.failure.action
-    return row
-
-
-def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Draw a table on a terminal; in a pipe a line each, with tabs, that no width cuts."""
-    if not console.is_terminal:
-        console.print(f"{title}:")
-        for row in rows:
-            print("\t".join(plain(cell) for cell in row))  # rich would make spaces of the tabs
-        return
-    table = Table(*heads, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(safe(cell) for cell in row))
-    console.print(table, soft_wrap=False)
-
-
-def _clock(moment: str) -> str:
-    return datetime.fromisoformat(moment).astimezone().strftime("%m-%d %H:%M")
-
-
-def _print(picture: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    state = f"running (pid {picture['pid']})" if picture["running"] else "not running"
-    console.print(f"nemo-watch is [bold]{state}[/bold], backend {safe(picture['backend'])}")
-    for hold in picture["holds"]:
-        then = f", looked at again at {_clock(hold['next_look'])}" if hold["next_look"] else ""
-        when = f"(since {_clock(hold['since'])}{then})"
-        link = f" {hold['link']}" if hold["link"] and hold["link"] not in hold["why"] else ""
-        console.print(f"[yellow]held:[/yellow] {safe(hold['why'] + link)} {when}")
-    for inbox in picture["inboxes"]:
-        console.print(f"inbox [bold]{safe(inbox['name'])}[/bold]: {safe(inbox['state'])}; {safe(inbox['mode'])}")
-        for rel in inbox.get("not_entered", ()):
-            console.print(f"  the folder {safe(rel)} is left out: {NOT_ENTERED}")
-        for wait in inbox["waiting"][:MOST_WAITS]:
-            console.print(f"  {safe(wait['file'])}: {safe(wait['why'])}")
-        if inbox["waiting_count"] > MOST_WAITS:
-            console.print(f"  and {inbox['waiting_count'] - MOST_WAITS} more files wait; --json names them")
-    # A hold above speaks for every job that waits for its end.
-    told = {FIRST_RUN, *(hold["reason"] for hold in picture["holds"])}
-    shown = [job for job in picture["jobs"] if job["state"] != "held" or job["reason"] not in told]
-    if len(shown) < len(picture["jobs"]):
-        console.print(f"{len(picture['jobs']) - len(shown)} jobs wait for this hold to end.")
-    if shown:
-        rows = []
-        for job in shown[:MOST_OPEN]:
-            done = f" {job['progress']:.0f} %" if job["step"].startswith("render") else ""
-            rows.append((job["file"], job["state"], step_words(job["step"]) + done, job["why"]))
-        _table(console, "open jobs", ("file", "state", "step", "why"), rows)
-        if len(shown) > MOST_OPEN:
-            console.print(f"and {len(shown) - MOST_OPEN} more; --json names them")
-    if picture["ended"]:
-        rows = []
-        for job in picture["ended"]:
-            note = ", ".join(job["results"])
-            if job["state"] == "rejected" and "code" in job:
-                note = f"{job['code']} ({name_of(job['code'])}): {job['action']}"
-            rows.append((job["file"], job["state"], _clock(job["updated"]), note))
-        _table(console, "last ended", ("file", "state", "when", "result, or what to do"), rows)
-    if not picture["jobs"] and not picture["ended"]:
-        console.print("No jobs yet: drop a video into an inbox.")

@@ -148,7 +148,7 @@ async def _wait_for(house: House, job: Job, name: str, data: Json, status: Rende
     if waited_s >= house.patience.give_up_after_s:
         raise RejectedError(policy.render_timeout(name, data["render_id"]))
     await house.ledger.update(job.job_id, step=name, progress=status.progress)
-    house.show(job, name, status.progress / 100)
+    house.count(job, name, status.progress, 100.0, in_bytes=False)
     raise _poll_later(house, data, status.progress)
 
 
@@ -226,7 +226,7 @@ async def download(house: House, job: Job, number: int, made: Json) -> bool:
     house.show(job, name, 0.0)
 
     def on_progress(got: int, total: int) -> None:
-        house.show(job, name, got / total if total else None)
+        house.count(job, name, got, total)
 
     part = path + ".part"
     try:

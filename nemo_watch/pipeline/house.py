@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,7 @@ from nemo_watch.guarded import GuardedFolder
 from nemo_watch.ledger import Ledger
 from nemo_watch.media import MediaInfo
 from nemo_watch.model import Duplicates, Failure, FileRef, FileStamp, Job, Json, Originals, SkillHeaders
+from nemo_watch.pace import Pace, observe
 from nemo_watch.policy import HoldLooks, Paid
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ ASKED_S = 5.0
 """So long a job stands aside for a person's word: longer than the command that brings it rests between two tries."""
 
 log = structlog.get_logger("nemo_watch.pipeline")
+
+
+def now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,11 @@ class InboxRules:
 
 @dataclass(slots=True)
 class Progress:
-    """What a worker is doing right now, for people who look. `fraction` is None where it cannot be told."""
+    """What a worker is doing right now, for people who look, and since when.
+
+    `fraction` is None where it cannot be told. `pace` is None where nothing is counted; it counts bytes if `in_bytes`,
+    else the percents of an export.
+    """
 
     job_id: str
     name: str
@@ -88,6 +99,9 @@ class Progress:
     step: str
     fraction: float | None = None
     detail: str = ""
+    since_at: datetime = field(default_factory=now)
+    pace: Pace | None = None
+    in_bytes: bool = False
 
 
 class StepAsideError(Exception):
@@ -172,7 +186,17 @@ class House:
 
     def show(self, job: Job, step: str, fraction: float | None = None, detail: str = "") -> None:
         """Say what is being done for a job right now."""
-        self.progress[job.job_id] = Progress(job.job_id, job.clip.rel, job.inbox, step, fraction, detail)
+        before = self.progress.get(job.job_id)
+        shown = self.progress[job.job_id] = Progress(job.job_id, job.clip.rel, job.inbox, step, fraction, detail)
+        if before is not None and before.step == step:
+            shown.since_at, shown.pace, shown.in_bytes = before.since_at, before.pace, before.in_bytes
+
+    def count(self, job: Job, step: str, done: float, total: float, *, in_bytes: bool = True) -> None:
+        """Say how much of a step is done; `total` 0 is not known. In percents where not `in_bytes`."""
+        self.show(job, step, min(1.0, done / total) if total else None)
+        shown = self.progress[job.job_id]
+        shown.pace = observe(shown.pace, time.monotonic(), done, total)
+        shown.in_bytes = in_bytes
 
     async def done(self, job: Job, name: str, data: Json, *, started_at: datetime | None = None) -> None:
         """Record a finished step; a step that worked ends the row of failures before it."""
@@ -208,11 +232,6 @@ async def needs_session(ledger: Ledger, job: Job) -> bool:
         return False
     names = {step.name for step in await ledger.steps(job.job_id) if step.state == "done"}
     return not all(f"download-{number}" in names for number in range(1, len(job.work.exports) + 1))
-
-
-def now() -> datetime:
-    """Read the clock."""
-    return datetime.now(UTC)
 
 
 def later(seconds: float) -> datetime:

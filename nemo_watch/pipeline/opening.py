@@ -162,7 +162,7 @@ async def _upload(house: House, job: Job, session: Session, name: str, ref: File
     house.show(job, name, 0.0)
 
     def on_progress(sent: int, total: int) -> None:
-        house.show(job, name, sent / total if total else None)
+        house.count(job, name, sent, total)
 
     suffix = split(filename)[2].lower().lstrip(".")
     file = await rules.inbox.call(_hold_open, rules.places.inbox, ref)

@@ -97,6 +97,39 @@ def timeline_summary(draft: Any) -> str:
     return f"{head}: {' '.join(lines)}{' …' if len(tracks) > _TRACKS_READ else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class TrackView:
+    """One track for those who draw it: where its pieces lie on the timeline, and what it is in words.
+
+    `label` is the documented one ("Video", "BGM", "Title", "Captions", "Track type 3"), `name` what is on it, `volumes`
+    the lowest and the highest of its pieces. Units: seconds, percent.
+    """
+
+    label: str
+    name: str
+    pieces: tuple[tuple[float, float], ...]
+    count: int
+    volumes: tuple[int, int] | None
+
+
+def tracks_of(draft: Any) -> tuple[TrackView, ...]:
+    """Read the tracks of any draft. Source: contract.md 11.4."""
+    return tuple(_view(track) for track in _tracks(draft)[:_TRACKS_READ])
+
+
+def _view(track: dict[str, Any]) -> TrackView:
+    label, _, rest = _track_line(track).partition(": ")
+    pieces = _pieces(track)
+    volumes = [round(piece.volume_percent) for piece in pieces if piece.volume_percent is not None]
+    return TrackView(
+        label=label,
+        name=rest.rsplit(" (", 1)[0],
+        pieces=tuple((piece.start_ms / 1000, piece.end_ms / 1000) for piece in pieces),
+        count=len(_segments(track)),
+        volumes=(min(volumes), max(volumes)) if volumes else None,
+    )
+
+
 def what_changed(before: SessionState, after: SessionState) -> str:
     """Say in a sentence what a message changed.
 

@@ -13,7 +13,8 @@ from nemo_watch.cli.jobwords import job_words
 from nemo_watch.cli.levers import resumed_words
 from nemo_watch.cli.pictures import plain, safe
 from nemo_watch.cli.plan import export_words, fate_words
-from nemo_watch.cli.show import credit_words, picture
+from nemo_watch.cli.show import picture
+from nemo_watch.cli.showing import credit_words
 from nemo_watch.cli.why import Said, in_words
 from nemo_watch.errors import OperatorError
 from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, JobState, Step, StepState, Work
