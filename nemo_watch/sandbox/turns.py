@@ -6,17 +6,16 @@ import asyncio
 import logging
 import secrets
 import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.sandbox.assets import Assets
+from nemo_watch.sandbox.editor import Editor
 from nemo_watch.sandbox.faults import Fault
-from nemo_watch.sandbox.intent import Music, Op, Undo, measure_for, understand
+from nemo_watch.sandbox.intent import Music, Understood, understand
 from nemo_watch.sandbox.keeper import Keeper
-from nemo_watch.sandbox.lettering import about_letters
-from nemo_watch.sandbox.plan import Edit, edit
+from nemo_watch.sandbox.plan import Edit
 from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
 from nemo_watch.sandbox.settings import Settings
 from nemo_watch.sandbox.spoiling import NOISE, screen_talk
@@ -68,6 +67,7 @@ class Turns:
 
     def __init__(self, db: Keeper, assets: Assets, settings: Settings) -> None:
         self._db, self._assets, self._settings = db, assets, settings
+        self._editor = Editor(db, assets, settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(self, session_id: str, message: str, fault: Fault | None = None) -> Feed:
@@ -165,15 +165,11 @@ class Turns:
             feed.tell(Said(NOISE))
 
     async def _edit(self, turn: TurnRow, session: SessionRow, feed: Feed) -> str:
-        understood = await asyncio.to_thread(understand, turn.message)
+        task = await self._editor.task(turn)
+        understood = await asyncio.to_thread(understand, task.text)
         plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
         feed.tell(Thought(f"The message asks for: {plan}."))
-        earlier = await self._earlier(turn) if any(isinstance(op, Undo) for op in understood.ops) else ()
-        made = await self._made(turn.draft_before, session, understood.ops, understood.unsupported, earlier)
-        if {"add_title", "add_captions"} & set(made.tools):
-            fonts_dir, language = self._settings.fonts_dir, _language(session.language)
-            warning = await asyncio.to_thread(about_letters, made.draft, language, fonts_dir)
-            made = replace(made, text=f"{made.text} {warning}".strip())
+        made = await self._editor.made(task, session, understood)
         call_id = f"call-{secrets.token_hex(4)}"
         changed = made.draft != turn.draft_before
         if changed:
@@ -189,49 +185,20 @@ class Turns:
 
         Source: contract.md 6.8.
         """
-        store, understood = self._db.store, await asyncio.to_thread(understand, turn.message)
+        store, task = self._db.store, await self._editor.task(turn)
+        understood = await asyncio.to_thread(understand, task.text)
         call_id = f"call-{secrets.token_hex(4)}"
         feed.tell(ToolCall(call_id, MAKING_TOOL, {"prompt": turn.message}))
-        raw = await self._made(turn.draft_before, session, understood.ops, understood.unsupported)
+        raw = await self._editor.made(task, session, understood)
         await self._db(store.stage_draft, turn, raw.draft, _raw_clip(turn, raw))
         feed.tell(_done(call_id, MAKING_TOOL, raw, turn))
         feed.tell(Said(raw.text, last=True))
         await self._settings.sleep(fault.seconds)
-        whole = await self._made(raw.draft, session, (Music(),), ())
+        whole = await self._editor.made(replace(task, base=raw.draft), session, Understood((Music(),), ()))
         feed.tell(ToolCall(call_id + "b", TOOL, {"actions": list(whole.tools)}))
         await self._db(store.finish_turn, turn, whole.draft, f"{raw.text} {whole.text}")
         feed.tell(_done(call_id + "b", TOOL, whole, turn))
         feed.tell(Said(whole.text, last=True))
-
-    async def _earlier(self, turn: TurnRow) -> list[Json]:
-        """List the drafts that an undo can go back to, the oldest first: an undo takes the last ones off."""
-        drafts: list[Json] = []
-        for message, before, _ in await self._db(self._db.store.changes, turn.session_id):
-            understood = await asyncio.to_thread(understand, message)
-            wish = next((op for op in understood.ops if isinstance(op, Undo)), None)
-            if wish is None or wish.all:
-                drafts.append(before)
-            elif drafts and all(isinstance(op, Undo) for op in understood.ops):
-                # What else a message does is a change of the draft that it went back to, so that one stays.
-                del drafts[-wish.steps :]
-        return drafts
-
-    async def _made(
-        self,
-        draft: Json,
-        session: SessionRow,
-        ops: Sequence[Op],
-        unsupported: Sequence[str],
-        earlier: Sequence[Json] = (),
-    ) -> Edit:
-        uploads = await self._db(self._db.store.uploads, session.session_id)
-        measure = measure_for(ops)
-        assets = await self._assets.measured(uploads, measure) if ops else self._assets.listed(uploads)
-        made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
-        if made.unheard:  # only now is it known whose words are needed: listening takes a while
-            assets = await self._assets.heard(uploads, made.unheard, session.language, measure)
-            made = await asyncio.to_thread(edit, draft, ops, unsupported, assets, session.language, earlier)
-        return made
 
 
 class _ScriptError(NemoWatchError):

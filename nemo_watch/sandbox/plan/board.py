@@ -44,12 +44,16 @@ def canvas_of(width: int, height: int) -> tuple[int, int]:
 
 
 class Board:
-    """A draft under the hand. `draft` is a copy of its own; `assets` are the session's uploads."""
+    """A draft under the hand. `draft` is a copy of its own; `assets` are the session's uploads.
 
-    def __init__(self, draft: Mapping[str, Any], assets: Sequence[Asset]) -> None:
+    `alone` is the one that is worked on where it is only one of several clips.
+    """
+
+    def __init__(self, draft: Mapping[str, Any], assets: Sequence[Asset], alone: Asset | None = None) -> None:
         self.draft: Json = copy.deepcopy(dict(draft))
         self.assets = {asset.url: asset for asset in assets}
         self.all = tuple(assets)
+        self.alone = alone
         if not isinstance(self.draft.get("t"), list):
             self.draft["t"] = []
         if not isinstance(self.draft.get("m"), dict):
@@ -76,6 +80,8 @@ class Board:
 
     def usual(self) -> tuple[Asset, ...]:
         """The uploads that a message works on if it names none: the videos, without any the images, else the sounds."""
+        if self.alone is not None:
+            return (self.alone,) if is_usable(self.alone) else ()
         for kind in ("video", "image", "audio"):
             if found := tuple(asset for asset in self.all if asset.kind == kind and is_usable(asset)):
                 return found

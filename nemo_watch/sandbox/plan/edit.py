@@ -72,17 +72,19 @@ def edit(
     assets: Sequence[Asset],
     language: str,
     earlier: Sequence[Mapping[str, Any]] = (),
+    alone: Asset | None = None,
 ) -> Edit:
     """Apply operations to a draft in the fixed order of `intent.ops.ORDER`, whatever the order in the sentence.
 
     An empty draft gets the uploads first: the videos in the order of upload, without videos the images, else the
     sounds. What was not done is named with its reason. Without an operation the draft stays as it is. `earlier` are
-    the drafts that an undo can go back to, the oldest first.
+    the drafts that an undo can go back to, the oldest first; `alone` is the clip that a message is about, where it is
+    one of several.
 
     Repeat: once; cuts apply to the draft as it is, so the same trim twice trims twice.
     Source: contract.md 11.2, render.md 8.
     """
-    work = Work(Board(draft, assets), say.language_of(language))
+    work = Work(Board(draft, assets, alone), say.language_of(language))
     refused = [say.not_done(work.language, unsupported)] if unsupported else []
     if not ops:
         return Edit(copy.deepcopy(dict(draft)), " ".join(refused) or say.say(work.language, "nothing"), ())
@@ -155,6 +157,8 @@ def _elsewhere(work: Work, op: Place, *, anew: bool) -> bool:
     because a message names only a part of it, unless it says that all begins anew.
     """
     work.named = _named(work, op.filenames)
+    if work.board.alone is not None and op.filenames and work.board.alone not in work.named:
+        work.named = (work.board.alone, *work.named)  # what else is named comes beside it, never in its place
     there = {seg.get("src") for seg in work.board.main()}
     shown = _shown(work)
     clips = [name for name in work.missing if name.casefold().endswith(_CLIPS)]

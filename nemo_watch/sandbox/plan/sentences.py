@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 OF_EFFECTS: dict[str, tuple[str, str]] = {
+    "no_such_clip": (
+        "Nothing was changed: {name} is not among the clips of this session. There are: {names}.",
+        "没有改动：{name} 不在这个会话的素材里。现有：{names}。",
+    ),
+    "no_clips": (
+        "Nothing was changed: {name} is not among the uploads of this session, and there are no others.",
+        "没有改动：{name} 不在这个会话的上传文件里，也没有其他文件。",
+    ),
+    "brought_up": ("The timeline of {name} is shown again.", "已切换到 {name} 的时间线。"),
     "speed": (
         "Changed the speed to {factor} times what it was; {before} -> {after}.",
         "速度改为原来的 {factor} 倍；{before} -> {after}。",

@@ -21,7 +21,7 @@ def undo(work: Work, op: Undo, earlier: Sequence[Mapping[str, Any]]) -> None:
         return
     steps = min(op.steps, len(earlier))
     target: Mapping[str, Any] = {} if op.all else earlier[-steps]
-    board = Board(copy.deepcopy(dict(target)), work.board.all)
+    board = Board(copy.deepcopy(dict(target)), work.board.all, work.board.alone)
     if not board.main() and board.usual():
         board.start_over(board.usual())
     if not board.main() or board.draft == work.board.draft:
