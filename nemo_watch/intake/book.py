@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from nemo_watch.intake.entries import Folder
-from nemo_watch.intake.names import CLIP_ROLES, WORK_ROLES, is_within, rel_keys, split_rel
+from nemo_watch.intake.names import CLIP_ROLES, WORK_ROLES, Role, is_within, rel_keys, split_name, split_rel
 from nemo_watch.intake.pages import Pages, is_handled
 from nemo_watch.intake.rules import Inspection, Writer
 from nemo_watch.intake.stamps import unpacked
-from nemo_watch.model import FileKind, FileStamp, Sighting
+from nemo_watch.model import FileKind, FileStamp, Sighting, TomlFacts
 
 Listing = Mapping[str, tuple[FileKind, FileStamp]]
 """The files (not the folders) of one folder by name."""
@@ -197,15 +197,19 @@ class Book(Pages):
             for entry in folder.awaiting:
                 self.schedule(entry, now_s + RETRY_LOOK_S)
 
-    def text_read(self, rel: str, stamp: FileStamp, names: Iterable[str], writer: Writer, now_s: float) -> None:
-        """Take in what was found in a sidecar: the files that it names as its assets, which are never drops."""
+    def text_read(self, rel: str, stamp: FileStamp, facts: TomlFacts, writer: Writer, now_s: float) -> None:
+        """Take in what was found in a text: the files that it names are never drops, and a URL is one."""
         entry = self.entry(rel)
         if entry is None or entry.stamp != stamp:
             return
         entry.asked = False
         entry.verdict, entry.verdict_s, entry.writer = "whole", now_s, writer
-        keys = rel_keys(entry.folder.rel, names)
+        keys = rel_keys(entry.folder.rel, facts.assets)
         self._assets.name(rel, keys)
+        if facts.is_url and entry.role == "instruction":
+            self._urls.add(rel)
+        else:
+            self._urls.discard(rel)
         for named in [named for key in keys for named in self.entries_at(key)]:
             self.wake(named)
         self.wake(entry)
@@ -217,10 +221,15 @@ class Book(Pages):
         folder_rel, name = split_rel(rel)
         entry = self.entry(rel)
         role = self.names.classify(rel).role
-        if role not in CLIP_ROLES | WORK_ROLES or (entry is not None and entry.stamp != stamp):
+        gives_work = role in CLIP_ROLES or role in WORK_ROLES or self._may_be_url(rel, role)
+        if not gives_work or (entry is not None and entry.stamp != stamp):
             return
         folder = self.folder(folder_rel)
         self._hand_over(folder, name, stamp, entry)
+
+    def _may_be_url(self, rel: str, role: Role) -> bool:
+        """Tell whether what is known by this name is a job of its own; before it was read only the ledger can tell."""
+        return role == "instruction" and split_name(rel)[1] == "toml"
 
     def taken(self, rel: str, stamp: FileStamp) -> None:
         """Note that a drop became a job. A file that changed since is on its way to the next drop. Repeat: safe."""

@@ -85,7 +85,7 @@ class Intake(Book):
         role = self.names.classify(rel).role
         if folder is None or role not in CLIP_ROLES:
             return None
-        entry = folder.own_sidecar(name, shares_stem=self._judge.shares_stem(role))
+        entry = folder.own_sidecar(name, shares_stem=self.shares_stem(role))
         return entry.ref if entry is not None and entry.kind == "file" else None
 
     def serves(self, rel: str, *, but: str = "") -> bool:
@@ -99,7 +99,7 @@ class Intake(Book):
         if text.role == "default":
             return True
         for clip in text.folder.clips_of_text(text.name):
-            own = text.folder.own_sidecar(clip.name, shares_stem=self._judge.shares_stem(clip.role))
+            own = text.folder.own_sidecar(clip.name, shares_stem=self.shares_stem(clip.role))
             if clip.rel != but and (own is text or text in text.folder.companions(clip.name)):
                 return True
         return False
@@ -118,9 +118,11 @@ class Intake(Book):
             return False
         if entry.role in ("refine", "prompt"):  # a question costs nothing
             return True
+        if entry.role == "instruction":
+            return self.is_url(entry)
         if entry.role == "video" or (entry.role == "still" and self._accept_all):
             return True
-        own = entry.folder.own_sidecar(entry.name, shares_stem=self._judge.shares_stem(entry.role))
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
         return entry.role == "still" and own is not None
 
     def count(self) -> int:

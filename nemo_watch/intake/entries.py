@@ -242,13 +242,17 @@ class Folder:
 
     def clips_of_text(self, name: str) -> Iterator[Entry]:
         """Find the waiting clips that a sidecar or subtitle may belong to."""
+        for clip in self.names_of_text(name):
+            entry = self.entries.get(clip)
+            if entry is not None:
+                yield entry
+
+    def names_of_text(self, name: str) -> Iterator[str]:
+        """Name the clips that a sidecar or subtitle may belong to, handled ones too."""
         key = name_key(name)
         base = next((key[: -len(suffix)] for suffix in SIDECAR_SUFFIXES if key.endswith(suffix)), "")
         for stem in {base, split_name(base)[0], split_name(key)[0]}:
-            for clip in self.stems.get(stem, ()):
-                entry = self.entries.get(clip)
-                if entry is not None:
-                    yield entry
+            yield from self.stems.get(stem, ())
 
     def clips_to_refine(self, key: str) -> list[Entry]:
         """Find the clips here, none of them a job yet, that a `.refine` file for this folded name or stem is about."""

@@ -7,7 +7,7 @@ from typing import assert_never
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry, Folder, Phase
-from nemo_watch.intake.names import Role, ancestors, name_key
+from nemo_watch.intake.names import ancestors, name_key
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, InboxRules, SettleRules
 from nemo_watch.intake.standing import Standing, Todo
 from nemo_watch.intake.texts import TextJudge
@@ -34,7 +34,7 @@ class Judge:
             self._judge_clip(entry, now_s, todo)
 
     def _judge_clip(self, entry: Entry, now_s: float, todo: Todo) -> None:
-        own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self._book.shares_stem(entry.role))
         namer = self._book.namer(entry.rel)
         if entry.kind == "other":
             self._book.enter(entry, "ignored", None, about="it is not a regular file")
@@ -140,10 +140,6 @@ class Judge:
             self._inspect(entry, todo)
         else:
             self._refuse(entry, own, failure, todo)
-
-    def shares_stem(self, role: Role) -> bool:
-        """Tell whether a file may use the sidecar that goes by the stem, though a video has that stem too."""
-        return role == "video" or (role == "still" and self._inbox.accept_all)
 
     # ------------------------------------------------------------ finding the instruction
 

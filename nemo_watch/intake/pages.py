@@ -12,10 +12,12 @@ from nemo_watch.intake.names import (
     CLIP_ROLES,
     TEXT_ROLES,
     NameRules,
+    Role,
     guarded_keys,
     is_within,
     join_rel,
     name_key,
+    sidecar_keys,
     split_name,
     split_rel,
 )
@@ -33,6 +35,7 @@ class Pages(Agenda):
         self.folders: dict[str, Folder] = {"": Folder("")}
         self._folders_by_key: dict[str, tuple[str, ...]] = {"": ("",)}
         self._assets = NamedAssets()
+        self._urls: set[str] = set()
 
     def entries(self) -> Iterator[Entry]:
         """Give all files that are not handled."""
@@ -167,6 +170,7 @@ class Pages(Agenda):
                 self.changes += 1
                 folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
                 self._release_assets(join_rel(folder_rel, name))
+                self._wake_urls_of(folder, name)
             return
         self.enter(entry, "ignored", None)
         self.unblock(entry)
@@ -178,10 +182,13 @@ class Pages(Agenda):
             if entry.role == "instruction":
                 for clip in folder.clips_of_text(name):  # an editor may be about to put it back: wait afresh
                     clip.wait_from_s = max(clip.wait_from_s, at_s)
+                self._urls.discard(entry.rel)
             self._release_assets(entry.rel)
             self.wake_clips_of(entry)
         elif entry.role == "refine":
             self._release_assets(entry.rel)
+        else:
+            self._wake_urls_of(folder, name)
 
     def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
         """Put a file among the handled ones: only its name and stamp are kept."""
@@ -190,6 +197,7 @@ class Pages(Agenda):
             self.enter(entry, "ignored", None)
             self.unblock(entry)
             folder.release(entry)
+            self._urls.discard(entry.rel)
             if entry.role in TEXT_ROLES:
                 self.wake_clips_of(entry)
         elif name not in folder.handled:
@@ -209,6 +217,34 @@ class Pages(Agenda):
     def namer(self, rel: str) -> str:
         """Give the sidecar that names a file as its asset, "" if none does."""
         return self._assets.namer(rel)
+
+    # ------------------------------------------------------------ URLs
+
+    def is_url(self, toml: Entry) -> bool:
+        """Tell whether a text that was read gives work by itself: it names a URL, and no clip lies there to use it."""
+        return toml.rel in self._urls and toml.kind == "file" and not self.users_of(toml)
+
+    def users_of(self, toml: Entry) -> list[str]:
+        """Name the clips here, jobs or not, whose own sidecar a text is."""
+        key, folder = name_key(toml.name), toml.folder
+        users = []
+        for name in folder.names_of_text(toml.name):
+            if key in (other for other, _by_stem in sidecar_keys(name)):
+                role = self.names.classify(join_rel(folder.rel, name)).role
+                if folder.own_sidecar(name, shares_stem=self.shares_stem(role)) is toml:
+                    users.append(name)
+        return users
+
+    def shares_stem(self, role: Role) -> bool:
+        """Tell whether a file may use the sidecar that goes by the stem, though a video has that stem too."""
+        return role == "video" or (role == "still" and self._accept_all)
+
+    def _wake_urls_of(self, folder: Folder, name: str) -> None:
+        """Have the URLs judged again that a clip, which is gone, would have used as its sidecar."""
+        for key, _by_stem in sidecar_keys(name) if self._urls else ():
+            for toml in folder.texts.get(key, ()):
+                if toml.rel in self._urls:
+                    self.wake(toml)
 
     # ------------------------------------------------------------ who must be judged again
 

@@ -31,10 +31,12 @@ class TextJudge:
             if entry.role in WORK_ROLES:
                 self._judge_work(entry, now_s, todo)
             elif entry.kind != "file" or self._standing.is_free(entry, now_s, todo):
-                self._settle_down(entry)
+                self._settle_down(entry, todo)
 
-    def _settle_down(self, entry: Entry) -> None:
-        if entry.phase != "settled":
+    def _settle_down(self, entry: Entry, todo: Todo) -> None:
+        if self._book.is_url(entry):
+            self._emit(entry, None, todo)
+        elif entry.phase != "settled":
             self._book.unblock(entry)
             self._book.enter(entry, "settled", None)
             self._book.wake_clips_of(entry)

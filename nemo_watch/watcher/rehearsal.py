@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from nemo_watch.intake import Decision, Intake
@@ -44,7 +44,7 @@ def rehearse(
     intake: Intake,
     *,
     sniff: inspecting.Sniffer,
-    assets_of: Callable[[bytes, str], Iterable[str]],
+    facts_of: inspecting.FactsOf,
     known: Iterable[FileRef] = (),
     about: str = "",
 ) -> Rehearsal:
@@ -55,7 +55,7 @@ def rehearse(
     A file that changes while this looks is left as settling. Raises: OSError if the inbox cannot be listed, or `about`
     is not there. Repeat: safe, with another intake.
     """
-    return _Play(root, intake, sniff, assets_of, about).run({ref.rel: ref.stamp for ref in known})
+    return _Play(root, intake, sniff, facts_of, about).run({ref.rel: ref.stamp for ref in known})
 
 
 def _concerns(rel: str, about: str) -> bool:
@@ -84,14 +84,14 @@ class _Play:
         root: str,
         intake: Intake,
         sniff: inspecting.Sniffer,
-        assets_of: Callable[[bytes, str], Iterable[str]],
+        facts_of: inspecting.FactsOf,
         about: str,
     ) -> None:
         self._root = root
         self._about = about
         self._intake = intake
         self._inspector = inspecting.Inspector(root, sniff)
-        self._assets_of = assets_of
+        self._facts_of = facts_of
         self._now_s = 0.0
         self._first: dict[str, FileStamp] = {}
         self._result = Rehearsal()
@@ -128,7 +128,9 @@ class _Play:
             if decision.next_check_s is None or intake.idle():  # what waits for somebody would wait for ever
                 break
             self._now_s = max(self._now_s, decision.next_check_s)
-        result.expected = frozenset(rel for rel in expected if not intake.namer(rel))
+        left = {rel for rel in expected if not intake.namer(rel)}
+        given = {rel for rel, drop in result.drops.items() if drop.kind != "edit" and drop.kind != "ask"}
+        result.expected = frozenset(left | given)
         for ref in result.files:
             if ref.rel not in result.drops:
                 said = intake.why(ref.rel, self._now_s)
@@ -141,10 +143,8 @@ class _Play:
         for ref in decision.inspect:
             self._inspect(ref)
         for ref in decision.read:
-            data, writer = inspecting.read_text(self._root, ref, leases=self._file_system.leases)
-            name = ref.rel.rpartition("/")[2]
-            names = self._assets_of(data, name) if data and name.lower().endswith(".toml") else ()
-            self._intake.text_read(ref.rel, ref.stamp, names, writer, self._now_s)
+            facts, writer = inspecting.read_text(self._root, ref, self._facts_of, leases=self._file_system.leases)
+            self._intake.text_read(ref.rel, ref.stamp, facts, writer, self._now_s)
         if decision.look:
             self._look(decision.look)
         for folder in decision.listings:
