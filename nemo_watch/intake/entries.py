@@ -43,14 +43,17 @@ Phase = Literal[
     "asset",
     "ignored",
     "settled",  # a text that stands still
+    "member",  # a clip of a batch, which waits for the others
+    "batch",  # a `project.toml` that waits for its clips
+    "missing",  # so too, for one that is not there
     "offered",  # handed over as a drop, not taken yet
 ]
 ACTIVE: frozenset[Phase] = frozenset(
-    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "offered"}
+    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "missing", "offered"}
 )  # these go on without anybody's help
 
 
-_GIVING: frozenset[Phase] = frozenset({"offered"})
+_GIVING: frozenset[Phase] = frozenset({"batch", "missing", "listing", "offered"})
 """In these only such a text is that gives work by itself."""
 
 
@@ -206,6 +209,10 @@ class Folder:
     @property
     def is_empty(self) -> bool:
         return not self.entries and not self.handled
+
+    def projects(self) -> tuple[Entry, ...]:
+        """Give the files here that may be the `project.toml` of a batch."""
+        return self.texts.get("project.toml", ()) if self.texts else ()
 
     def text(self, key: str, near: str) -> Entry | None:
         """Find a text by its folded name; of several, the one written like `near`, else the first by name."""
