@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from nemo_watch.intake.entries import Folder
-from nemo_watch.intake.names import CLIP_ROLES, WORK_ROLES, is_within, rel_keys, split_rel
+from nemo_watch.intake.batches import NOTHING, PROJECT_KEY
+from nemo_watch.intake.entries import Entry, Folder
+from nemo_watch.intake.names import CLIP_ROLES, WORK_ROLES, Role, is_within, name_key, rel_keys, split_name, split_rel
 from nemo_watch.intake.pages import Pages, is_handled
 from nemo_watch.intake.rules import Inspection, Writer
-from nemo_watch.intake.stamps import unpacked
-from nemo_watch.model import FileKind, FileStamp, Sighting
+from nemo_watch.intake.stamps import packed, unpacked
+from nemo_watch.model import FileKind, FileRef, FileStamp, Sighting, TomlFacts
 
 Listing = Mapping[str, tuple[FileKind, FileStamp]]
 """The files (not the folders) of one folder by name."""
@@ -197,15 +198,20 @@ class Book(Pages):
             for entry in folder.awaiting:
                 self.schedule(entry, now_s + RETRY_LOOK_S)
 
-    def text_read(self, rel: str, stamp: FileStamp, names: Iterable[str], writer: Writer, now_s: float) -> None:
-        """Take in what was found in a sidecar: the files that it names as its assets, which are never drops."""
+    def text_read(self, rel: str, stamp: FileStamp, facts: TomlFacts, writer: Writer, now_s: float) -> None:
+        """Take in what was found in a text: the files that it names are never drops, and a URL is one."""
         entry = self.entry(rel)
         if entry is None or entry.stamp != stamp:
             return
         entry.asked = False
         entry.verdict, entry.verdict_s, entry.writer = "whole", now_s, writer
-        keys = rel_keys(entry.folder.rel, names)
+        keys = rel_keys(entry.folder.rel, facts.assets)
         self._assets.name(rel, keys)
+        self.note_batch(entry, facts)
+        if facts.is_url and entry.role == "instruction" and self.batches.get(rel) is None:
+            self._urls.add(rel)
+        else:
+            self._urls.discard(rel)
         for named in [named for key in keys for named in self.entries_at(key)]:
             self.wake(named)
         self.wake(entry)
@@ -217,14 +223,40 @@ class Book(Pages):
         folder_rel, name = split_rel(rel)
         entry = self.entry(rel)
         role = self.names.classify(rel).role
-        if role not in CLIP_ROLES | WORK_ROLES or (entry is not None and entry.stamp != stamp):
+        gives_work = role in CLIP_ROLES or role in WORK_ROLES or self._may_be_url(rel, role)
+        if not gives_work or (entry is not None and entry.stamp != stamp):
             return
-        folder = self.folder(folder_rel)
-        self._hand_over(folder, name, stamp, entry)
+        if name_key(name) == PROJECT_KEY and rel not in self._urls:
+            self._known_project(rel, stamp, entry)
+        else:
+            self._hand_over(self.folder(folder_rel), name, stamp, entry)
+
+    def _known_project(self, rel: str, stamp: FileStamp, entry: Entry | None) -> None:
+        """Note that a `project.toml` is known: it stays among the texts, as it says which clips are its own."""
+        self.batches.told[rel] = packed(stamp)
+        if entry is not None and entry.phase == "offered":
+            self.enter(entry, "settled", None)
+            self.wake(entry)
+
+    def _may_be_url(self, rel: str, role: Role) -> bool:
+        """Tell whether what is known by this name is a job of its own; before it was read only the ledger can tell."""
+        return role == "instruction" and split_name(rel)[1] == "toml"
 
     def taken(self, rel: str, stamp: FileStamp) -> None:
-        """Note that a drop became a job. A file that changed since is on its way to the next drop. Repeat: safe."""
+        """Note that a drop became a job, with all its parts. What changed since is on its way to the next drop.
+
+        Repeat: safe.
+        """
+        for ref in self.batches.offers.pop(FileRef(rel, stamp), ()):
+            if self.is_offered(ref.rel, ref.stamp):
+                folder_rel, name = split_rel(ref.rel)
+                self._hand_over(self.folder(folder_rel), name, ref.stamp, self.entry(ref.rel))
         self.known(rel, stamp)
+
+    def withdrawn(self, rel: str, stamp: FileStamp) -> list[str]:
+        """Note that a drop was not taken, and name those of its parts that are to be forgotten. Repeat: safe."""
+        parts = self.batches.offers.pop(FileRef(rel, stamp), ())
+        return [ref.rel for ref in parts if ref.stamp == NOTHING or self.is_offered(ref.rel, ref.stamp)]
 
     def is_offered(self, rel: str, stamp: FileStamp) -> bool:
         """Tell whether this very file was handed over as a drop and is neither taken nor forgotten."""
@@ -243,11 +275,21 @@ class Book(Pages):
         entry = self.entry(rel)
         if entry is not None:
             self._restart(entry, now_s)
+            self.batches.told.pop(rel, None)
             return
+        self._forget_absent(rel)
         folder = self.folders.get(folder_rel)
         kept = folder.handled.pop(name, None) if folder is not None else None
         if kept is not None:
             self._see_new(folder_rel, name, unpacked(kept), "file", now_s, closing=False, scanned=True)
+
+    def _forget_absent(self, rel: str) -> None:
+        """Let a clip that is not there be missed again."""
+        batch, key = self.batches.named(rel), name_key(rel)
+        self.batches.left.discard(key)
+        if batch is not None:
+            batch.absent.discard(key)
+            self.wake(batch.toml)
 
     def _remove_unlisted(self, folder: Folder, listing: Collection[str], started_s: float) -> None:
         for name in [name for name, entry in folder.entries.items() if name not in listing]:

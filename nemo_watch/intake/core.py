@@ -85,7 +85,10 @@ class Intake(Book):
         role = self.names.classify(rel).role
         if folder is None or role not in CLIP_ROLES:
             return None
-        entry = folder.own_sidecar(name, shares_stem=self._judge.shares_stem(role))
+        batch = self.batches.named(rel)
+        if batch is not None:
+            return batch.toml.ref
+        entry = folder.own_sidecar(name, shares_stem=self.shares_stem(role))
         return entry.ref if entry is not None and entry.kind == "file" else None
 
     def serves(self, rel: str, *, but: str = "") -> bool:
@@ -98,8 +101,11 @@ class Intake(Book):
             return False
         if text.role == "default":
             return True
+        batch = self.batches.get(rel)
+        if batch is not None:
+            return any(clip.rel != but for key in batch.names for clip in self.entries_at(key))
         for clip in text.folder.clips_of_text(text.name):
-            own = text.folder.own_sidecar(clip.name, shares_stem=self._judge.shares_stem(clip.role))
+            own = text.folder.own_sidecar(clip.name, shares_stem=self.shares_stem(clip.role))
             if clip.rel != but and (own is text or text in text.folder.companions(clip.name)):
                 return True
         return False
@@ -114,13 +120,17 @@ class Intake(Book):
         return frozenset(entry.rel for entry in self.entries() if self._is_expected(entry))
 
     def _is_expected(self, entry: Entry) -> bool:
+        if entry.kind == "file" and self.batches.named(entry.rel) is not None:
+            return entry.role in ("video", "still")
         if entry.kind != "file" or self.namer(entry.rel):
             return False
         if entry.role in ("refine", "prompt"):  # a question costs nothing
             return True
+        if entry.role == "instruction":
+            return self.is_url(entry)
         if entry.role == "video" or (entry.role == "still" and self._accept_all):
             return True
-        own = entry.folder.own_sidecar(entry.name, shares_stem=self._judge.shares_stem(entry.role))
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
         return entry.role == "still" and own is not None
 
     def count(self) -> int:

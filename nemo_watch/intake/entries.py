@@ -43,14 +43,17 @@ Phase = Literal[
     "asset",
     "ignored",
     "settled",  # a text that stands still
+    "member",  # a clip of a batch, which waits for the others
+    "batch",  # a `project.toml` that waits for its clips
+    "missing",  # so too, for one that is not there
     "offered",  # handed over as a drop, not taken yet
 ]
 ACTIVE: frozenset[Phase] = frozenset(
-    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "offered"}
+    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "missing", "offered"}
 )  # these go on without anybody's help
 
 
-_GIVING: frozenset[Phase] = frozenset({"offered"})
+_GIVING: frozenset[Phase] = frozenset({"batch", "missing", "listing", "offered"})
 """In these only such a text is that gives work by itself."""
 
 
@@ -207,6 +210,10 @@ class Folder:
     def is_empty(self) -> bool:
         return not self.entries and not self.handled
 
+    def projects(self) -> tuple[Entry, ...]:
+        """Give the files here that may be the `project.toml` of a batch."""
+        return self.texts.get("project.toml", ()) if self.texts else ()
+
     def text(self, key: str, near: str) -> Entry | None:
         """Find a text by its folded name; of several, the one written like `near`, else the first by name."""
         found = [entry for entry in self.texts.get(key, ()) if entry.kind != "other"]
@@ -242,13 +249,17 @@ class Folder:
 
     def clips_of_text(self, name: str) -> Iterator[Entry]:
         """Find the waiting clips that a sidecar or subtitle may belong to."""
+        for clip in self.names_of_text(name):
+            entry = self.entries.get(clip)
+            if entry is not None:
+                yield entry
+
+    def names_of_text(self, name: str) -> Iterator[str]:
+        """Name the clips that a sidecar or subtitle may belong to, handled ones too."""
         key = name_key(name)
         base = next((key[: -len(suffix)] for suffix in SIDECAR_SUFFIXES if key.endswith(suffix)), "")
         for stem in {base, split_name(base)[0], split_name(key)[0]}:
-            for clip in self.stems.get(stem, ()):
-                entry = self.entries.get(clip)
-                if entry is not None:
-                    yield entry
+            yield from self.stems.get(stem, ())
 
     def clips_to_refine(self, key: str) -> list[Entry]:
         """Find the clips here, none of them a job yet, that a `.refine` file for this folded name or stem is about."""

@@ -7,7 +7,8 @@ from typing import assert_never
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry, Folder, Phase
-from nemo_watch.intake.names import Role, ancestors, name_key
+from nemo_watch.intake.gathering import unread_above
+from nemo_watch.intake.names import ancestors, name_key
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, InboxRules, SettleRules
 from nemo_watch.intake.standing import Standing, Todo
 from nemo_watch.intake.texts import TextJudge
@@ -34,10 +35,14 @@ class Judge:
             self._judge_clip(entry, now_s, todo)
 
     def _judge_clip(self, entry: Entry, now_s: float, todo: Todo) -> None:
-        own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
+        own = entry.folder.own_sidecar(entry.name, shares_stem=self._book.shares_stem(entry.role))
         namer = self._book.namer(entry.rel)
         if entry.kind == "other":
             self._book.enter(entry, "ignored", None, about="it is not a regular file")
+            self._book.wake_batch_of(entry)
+        elif self._book.batches.named(entry.rel) is not None:
+            if self._standing.stands(entry, 0.0, now_s, todo) and self._may_go_on(entry, None, now_s, todo):
+                self._arrive(entry, None)
         elif namer:
             entry.folder.awaiting[entry] = None
             self._book.enter(entry, "asset", None, about=namer)
@@ -141,14 +146,15 @@ class Judge:
         else:
             self._refuse(entry, own, failure, todo)
 
-    def shares_stem(self, role: Role) -> bool:
-        """Tell whether a file may use the sidecar that goes by the stem, though a video has that stem too."""
-        return role == "video" or (role == "still" and self._inbox.accept_all)
-
     # ------------------------------------------------------------ finding the instruction
 
     def _pair(self, entry: Entry, own: Entry | None, now_s: float, todo: Todo) -> None:
         folder = entry.folder
+        if self._waits_for_project(entry):
+            return
+        if self._book.batches.of(entry) is not None:
+            self._arrive(entry, None)
+            return
         if folder.unread and next(iter(folder.unread.values())) <= entry.wait_from_s:
             self._book.await_reading(entry)
             return
@@ -200,7 +206,29 @@ class Judge:
             return
         self._emit(entry, source, text, companions, None, todo)
 
+    def _waits_for_project(self, entry: Entry) -> bool:
+        """Tell whether a `project.toml` is read first, which may say that a file is a clip of its batch."""
+        unread = unread_above(self._book, entry.folder.rel)
+        if unread is not None:
+            unread.folder.awaiting[entry] = None
+            self._book.enter(entry, "reading", None)
+        return unread is not None
+
+    def _arrive(self, entry: Entry, refusal: Failure | None) -> None:
+        """Let a file that is whole, or can only be refused, wait for the other clips of its batch."""
+        batch = self._book.batches.of(entry)
+        if batch is not None:
+            self._book.enter(entry, "member", None, about=batch.toml.rel)
+            self._book.wake_batch_of(entry)
+            if refusal is not None:
+                batch.refusals[entry] = refusal
+
     def _refuse(self, entry: Entry, own: Entry | None, failure: Failure, todo: Todo) -> None:
+        if self._waits_for_project(entry):
+            return
+        if self._book.batches.of(entry) is not None:
+            self._arrive(entry, failure)
+            return
         sidecar = own if own is not None and own.kind == "file" else None
         if sidecar is not None and sidecar.phase != "settled":
             self._book.enter(entry, "sidecar", None, about=sidecar.name)

@@ -7,20 +7,26 @@ from collections.abc import Iterator
 
 from nemo_watch.intake.agenda import Agenda
 from nemo_watch.intake.assets import NamedAssets
+from nemo_watch.intake.batches import PROJECT_KEY, Batches
 from nemo_watch.intake.entries import Entry, Folder, Phase, drop_from
 from nemo_watch.intake.names import (
     CLIP_ROLES,
+    SUBTITLE,
+    TEXT,
     TEXT_ROLES,
     NameRules,
+    Role,
+    ancestors,
     guarded_keys,
     is_within,
     join_rel,
     name_key,
+    sidecar_keys,
     split_name,
     split_rel,
 )
 from nemo_watch.intake.stamps import packed, unpacked
-from nemo_watch.model import FileKind, FileStamp, same_file
+from nemo_watch.model import FileKind, FileStamp, TomlFacts, same_file
 
 
 class Pages(Agenda):
@@ -33,6 +39,8 @@ class Pages(Agenda):
         self.folders: dict[str, Folder] = {"": Folder("")}
         self._folders_by_key: dict[str, tuple[str, ...]] = {"": ("",)}
         self._assets = NamedAssets()
+        self._urls: set[str] = set()
+        self.batches = Batches()
 
     def entries(self) -> Iterator[Entry]:
         """Give all files that are not handled."""
@@ -66,6 +74,18 @@ class Pages(Agenda):
         folder_key, name = split_rel(key)
         found = [entry for folder in self.folders_at(folder_key) for entry in folder.at(name)]
         return sorted(found, key=lambda entry: entry.rel)
+
+    def key_of(self, entry: Entry) -> str:
+        """Fold the path of a file."""
+        return name_key(entry.rel)
+
+    def is_handled_at(self, key: str) -> bool:
+        """Tell whether a file of a folded path is handled."""
+        folder_key, name_part = split_rel(key)
+        folders = self.folders_at(folder_key)
+        if split_name(name_part)[1] in TEXT | SUBTITLE:  # those are handled only as a part that was refused
+            return any(name_key(name) == name_part for folder in folders for name in folder.handled)
+        return any(name in folder.handled for folder in folders for name in folder.named(name_part))
 
     def folder(self, rel: str) -> Folder:
         """Find or begin a folder."""
@@ -104,6 +124,7 @@ class Pages(Agenda):
         folder = self.folder(folder_rel)
         folder.listing = None
         folder.handled.pop(name, None)
+        self.batches.left.discard(name_key(rel))
         entry = Entry(folder, name, named.role, packed(stamp), kind, at_s, at_s, at_s, closed=closing)
         folder.add(entry)
         folder.changed_s = max(folder.changed_s, at_s)
@@ -144,6 +165,7 @@ class Pages(Agenda):
         """See to what follows from a file that is new or changed."""
         entry.since_s = at_s
         self.wake(entry)
+        self.wake_batch_of(entry)
         if entry.role == "control":
             self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
             self._wake_guarded(entry)
@@ -165,23 +187,31 @@ class Pages(Agenda):
         if entry is None:
             if name in folder.handled:
                 self.changes += 1
+                if any(above.projects() for above in self._folders_above(folder_rel)):
+                    self.batches.left.add(name_key(join_rel(folder_rel, name)))
                 folder.discard(name, self.names.classify(join_rel(folder_rel, name)).role)
                 self._release_assets(join_rel(folder_rel, name))
+                self._wake_urls_of(folder, name)
             return
         self.enter(entry, "ignored", None)
         self.unblock(entry)
         folder.discard(name, entry.role)
         folder.changed_s = max(folder.changed_s, at_s)
+        self.wake_batch_of(entry)
         if entry.role == "control":
             self._wake_guarded(entry)
         elif entry.role in TEXT_ROLES:
             if entry.role == "instruction":
                 for clip in folder.clips_of_text(name):  # an editor may be about to put it back: wait afresh
                     clip.wait_from_s = max(clip.wait_from_s, at_s)
+                self._urls.discard(entry.rel)
+                self._end_batch(entry, at_s)
             self._release_assets(entry.rel)
             self.wake_clips_of(entry)
         elif entry.role == "refine":
             self._release_assets(entry.rel)
+        else:
+            self._wake_urls_of(folder, name)
 
     def _hand_over(self, folder: Folder, name: str, stamp: FileStamp, entry: Entry | None) -> None:
         """Put a file among the handled ones: only its name and stamp are kept."""
@@ -190,6 +220,7 @@ class Pages(Agenda):
             self.enter(entry, "ignored", None)
             self.unblock(entry)
             folder.release(entry)
+            self._urls.discard(entry.rel)
             if entry.role in TEXT_ROLES:
                 self.wake_clips_of(entry)
         elif name not in folder.handled:
@@ -209,6 +240,66 @@ class Pages(Agenda):
     def namer(self, rel: str) -> str:
         """Give the sidecar that names a file as its asset, "" if none does."""
         return self._assets.namer(rel)
+
+    # ------------------------------------------------------------ batches
+
+    def note_batch(self, toml: Entry, facts: TomlFacts) -> None:
+        """Take in what a `project.toml` says of the clips of its folder."""
+        if name_key(toml.name) == PROJECT_KEY:
+            self._wake_clips_below(toml)
+            self.batches.note(toml, facts)
+
+    def _end_batch(self, toml: Entry, at_s: float) -> None:
+        if name_key(toml.name) == PROJECT_KEY:
+            for clip in self._wake_clips_below(toml):
+                if clip.phase == "member":  # a sidecar of its own may come now: wait afresh
+                    clip.wait_from_s = max(clip.wait_from_s, at_s)
+            self.batches.let_go(toml)
+
+    def _wake_clips_below(self, toml: Entry) -> list[Entry]:
+        folders = [folder for rel, folder in self.folders.items() if is_within(rel, toml.folder.rel)]
+        found = [entry for folder in folders for entry in folder.entries.values() if entry.role in CLIP_ROLES]
+        for entry in found:
+            self.wake(entry)
+        return found
+
+    def wake_batch_of(self, entry: Entry) -> None:
+        """Have the batch judged again that a file belongs to; what was wrong with the file is found anew."""
+        batch = self.batches.of(entry)
+        if batch is not None and batch.toml is not entry:
+            batch.refusals.pop(entry, None)
+            self.wake(batch.toml)
+
+    def _folders_above(self, rel: str) -> list[Folder]:
+        return [self.folders[above] for above in ancestors(rel) if above in self.folders]
+
+    # ------------------------------------------------------------ URLs
+
+    def is_url(self, toml: Entry) -> bool:
+        """Tell whether a text that was read gives work by itself: it names a URL, and no clip lies there to use it."""
+        return toml.rel in self._urls and toml.kind == "file" and not self.users_of(toml)
+
+    def users_of(self, toml: Entry) -> list[str]:
+        """Name the clips here, jobs or not, whose own sidecar a text is."""
+        key, folder = name_key(toml.name), toml.folder
+        users = []
+        for name in folder.names_of_text(toml.name):
+            if key in (other for other, _by_stem in sidecar_keys(name)):
+                role = self.names.classify(join_rel(folder.rel, name)).role
+                if folder.own_sidecar(name, shares_stem=self.shares_stem(role)) is toml:
+                    users.append(name)
+        return users
+
+    def shares_stem(self, role: Role) -> bool:
+        """Tell whether a file may use the sidecar that goes by the stem, though a video has that stem too."""
+        return role == "video" or (role == "still" and self._accept_all)
+
+    def _wake_urls_of(self, folder: Folder, name: str) -> None:
+        """Have the URLs judged again that a clip, which is gone, would have used as its sidecar."""
+        for key, _by_stem in sidecar_keys(name) if self._urls else ():
+            for toml in folder.texts.get(key, ()):
+                if toml.rel in self._urls:
+                    self.wake(toml)
 
     # ------------------------------------------------------------ who must be judged again
 
@@ -247,6 +338,8 @@ class Pages(Agenda):
         folder = toml.folder
         if folder.unread.pop(toml, None) is None:
             return
+        if name_key(toml.name) == PROJECT_KEY:
+            self._wake_awaiting(folder)
         oldest_s = next(iter(folder.unread.values()), float("inf"))
         while folder.reading and folder.reading[0][0] < oldest_s:
             self.wake(heapq.heappop(folder.reading)[2])

@@ -41,6 +41,7 @@ class SettleRules:
     The graces begin when the window is over: what looks wrong by then may still be on its way. While somebody has a
     file open for writing it is looked at again after `lease_again_s`, later every `lease_rest_s`, but `lease_cap_s`
     after its last change only a container that is whole counts: servers keep files open long after the last byte.
+    `batch_quiet_s` of quiet in its folder are waited for a clip that a `project.toml` names and that is not there.
     Units: seconds. Source: arrivals.md 2; the graces, and how often is looked again, are judgements.
     """
 
@@ -59,6 +60,7 @@ class SettleRules:
     lease_rest_s: float = 10.0
     lease_cap_s: float = 60.0
     placeholder_again_s: float = 30.0
+    batch_quiet_s: float = 600.0
 
 
 def settle_rules(

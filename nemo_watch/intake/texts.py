@@ -5,6 +5,7 @@ from __future__ import annotations
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
+from nemo_watch.intake.gathering import BatchJudge
 from nemo_watch.intake.names import WORK_ROLES, Role, name_key, refined_key
 from nemo_watch.intake.rules import InboxRules, SettleRules
 from nemo_watch.intake.standing import Standing, Todo
@@ -22,6 +23,7 @@ class TextJudge:
         self._inbox = inbox
         self._settle = settle
         self._standing = standing
+        self._batches = BatchJudge(book, inbox, settle, standing)
 
     def judge(self, entry: Entry, now_s: float, todo: Todo) -> None:
         """Judge a text as it is now."""
@@ -31,10 +33,18 @@ class TextJudge:
             if entry.role in WORK_ROLES:
                 self._judge_work(entry, now_s, todo)
             elif entry.kind != "file" or self._standing.is_free(entry, now_s, todo):
-                self._settle_down(entry)
+                self._settle_down(entry, now_s, todo)
 
-    def _settle_down(self, entry: Entry) -> None:
-        if entry.phase != "settled":
+    def _settle_down(self, entry: Entry, now_s: float, todo: Todo) -> None:
+        batch = self._book.batches.get(entry.rel)
+        if batch is not None and entry.kind == "file":
+            self._book.unblock(entry)
+            self._batches.judge(batch, now_s, todo)
+        elif self._book.is_url(entry) and self._book.batches.was_told(entry):
+            self._book.known(entry.rel, entry.stamp)  # only now it is seen what the ledger knows it as
+        elif self._book.is_url(entry):
+            self._emit(entry, None, todo)
+        elif entry.phase != "settled":
             self._book.unblock(entry)
             self._book.enter(entry, "settled", None)
             self._book.wake_clips_of(entry)

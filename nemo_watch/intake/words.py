@@ -78,6 +78,16 @@ def empty_text(name: str, role: Role) -> Failure:
     )
 
 
+def not_there(toml: str, name: str, rule: str) -> Failure:
+    """Refuse a clip of a batch with asset_missing; `rule` is why its name does not count, if that is so."""
+    why = f" or does not count: {rule}" if rule else ""
+    return Failure(
+        "asset_missing",
+        f"{printable(toml)} names {printable(name)}, which is not there{why}.",
+        f"Put the missing clip and {printable(toml)} into the folder again.",
+    )
+
+
 def not_media(name: str) -> Failure:
     """Refuse with not_media."""
     return Failure(
@@ -162,6 +172,10 @@ def _upcoming(entry: Entry) -> str:
             return "next look when one comes"
         case "clip":
             return "it goes on when that clip is a job, or gone"
+        case "member":
+            return "it goes on when all of them are there and whole"
+        case "batch":
+            return "it goes on when all of them are"
         case "sidecar":
             return "next look when that file stands still"
         case "offered" if entry.about:
@@ -197,7 +211,7 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
         case "reading" if entry.is_text:
             return "it is being read"
         case "reading":
-            return "a TOML sidecar in its folder is read first, as it may name this file as an asset"
+            return "a TOML sidecar of its folder is read first, as it may name this file"
         case "sidecar" if entry.about and entry.about == entry.folder.rel:
             quiet = age(rules.sidecar_wait_s)
             return f"it has no sidecar, and its folder {about}/ is still being filled: {quiet} of quiet are waited for"
@@ -205,6 +219,8 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             return f"its sidecar {about} is settling"
         case "sidecar":
             return f"it waits {age(rules.sidecar_wait_s)} for a sidecar"
+        case "listing" if entry.role in TEXT_ROLES:
+            return "its folder is being listed once more to see whether the clips came that are missing"
         case "listing":
             return "its folder is being listed once more to see whether a sidecar came"
         case "no_instruction" if about:
@@ -216,6 +232,14 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             )
         case "clip":
             return f"it goes on from the clip {about}, which is not a job yet"
+        case "member":
+            return f"it is a clip of the batch {about}, whose clips begin together"
+        case "batch":
+            return f"it is a batch, and its clip {about} is not ready"
+        case "missing" if about:
+            return f"it names {about}, which is not there: {age(rules.batch_quiet_s)} of quiet are waited for it"
+        case "missing":
+            return f"it cannot be read, so nothing of its folder is begun; {age(rules.sidecar_wait_s)} of quiet first"
         case "asset" if about:
             return f"the sidecar {about} names it as an asset"
         case "asset":

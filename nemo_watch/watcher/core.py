@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from nemo_watch.intake import Decision, Inspection, Intake
-from nemo_watch.model import Drop, FileRef, FileStamp, Sighting, Waiting
+from nemo_watch.model import Drop, FileRef, FileStamp, Sighting, TomlFacts, Waiting
 from nemo_watch.watcher import disk, inspecting
 from nemo_watch.watcher.guard import Guard, WatchSetting
 from nemo_watch.watcher.handing import Handing
@@ -40,8 +40,8 @@ _UNSEEN = FileStamp(0, 0, 0)
 log = structlog.get_logger("nemo_watch.watcher")
 
 
-def _no_assets(_data: bytes, _name: str) -> Iterable[str]:
-    return ()
+def _no_facts(_data: bytes, _name: str) -> TomlFacts:
+    return TomlFacts()
 
 
 class Watcher:
@@ -55,7 +55,7 @@ class Watcher:
         *,
         sniff: inspecting.Sniffer,
         ends: inspecting.EndReader | None = None,
-        assets_of: Callable[[bytes, str], Iterable[str]] = _no_assets,
+        facts_of: inspecting.FactsOf = _no_facts,
         rescan_s: float = 60.0,
         watch: WatchSetting = "auto",
         poll_s: float = 5.0,
@@ -68,7 +68,7 @@ class Watcher:
         """Remember what to watch; nothing is touched before `run`.
 
         `ends` reads files to their ends where `sniff` cannot tell whether they are whole; without it they pass.
-        `assets_of(data, name)` gives the files that a TOML sidecar names, and nothing for one it cannot read.
+        `facts_of(data, name)` tells what a TOML text says that decides what it is, and which files it names.
         `on_drop` makes a job of a drop; if it fails, the drop is offered again later. `trust` is asked in the inbox's
         own threads before anything that was seen is believed: "", or the sentence why the inbox must not be believed.
         """
@@ -76,7 +76,7 @@ class Watcher:
         self._intake = intake
         self._inspector = inspecting.Inspector(root, sniff)
         self._ends = ends
-        self._assets_of = assets_of
+        self._facts_of = facts_of
         self._hung_s = hung_s
         self._clock = clock
         self._turned_s = clock()
@@ -382,13 +382,13 @@ class Watcher:
             await self._look(changed)
 
     async def _read(self, refs: Sequence[FileRef]) -> None:
-        leases = self._guard.file_system.leases
-        texts = await self._threads.call(lambda: [inspecting.read_text(self.root, ref, leases=leases) for ref in refs])
+        leases, facts_of = self._guard.file_system.leases, self._facts_of
+        texts = await self._threads.call(
+            lambda: [inspecting.read_text(self.root, ref, facts_of, leases=leases) for ref in refs]
+        )
         now_s = self._clock()
-        for ref, (data, writer) in zip(refs, texts, strict=True):
-            name = ref.rel.rpartition("/")[2]
-            names = self._assets_of(data, name) if data and name.lower().endswith(".toml") else ()
-            self._intake.text_read(ref.rel, ref.stamp, names, writer, now_s)
+        for ref, (facts, writer) in zip(refs, texts, strict=True):
+            self._intake.text_read(ref.rel, ref.stamp, facts, writer, now_s)
 
     async def _list(self, folder: str) -> None:
         await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))

@@ -12,7 +12,7 @@ import structlog
 
 from nemo_watch.errors import NemoWatchError
 from nemo_watch.intake import Intake
-from nemo_watch.model import Drop, FileStamp
+from nemo_watch.model import Drop
 
 AGAIN_S = 30.0
 
@@ -69,26 +69,35 @@ class Handing:
     async def _hand_over(self, drop: Drop) -> None:
         rel, stamp = drop.clip.rel, drop.clip.stamp
         if not self._intake.is_offered(rel, stamp):
+            self._withdraw(drop)
             return  # it changed or went while it stood in the queue
         try:
             await self._on_drop(drop)
         except NemoWatchError as error:  # a folder or the ledger that cannot be used just now
             log.warning("drop.not_accepted", path=self._root, file=rel, why=error.message, again_s=AGAIN_S)
             self._intake.not_accepted(rel, stamp, error.message)
-            self._offer_later(rel, stamp)
+            self._offer_later(drop)
         except Exception as error:  # one file that cannot be accepted must not stop the others
             log.exception("drop.not_accepted", path=self._root, file=rel, again_s=AGAIN_S)
             self._intake.not_accepted(
                 rel, stamp, f"an error inside nemo-watch ({type(error).__name__}); its log says more"
             )
-            self._offer_later(rel, stamp)
+            self._offer_later(drop)
         else:
-            if self._intake.is_offered(rel, stamp):
+            if drop.kind == "batch" or self._intake.is_offered(rel, stamp):
                 self._intake.taken(rel, stamp)
 
-    def _offer_later(self, rel: str, stamp: FileStamp) -> None:
-        asyncio.get_running_loop().call_later(AGAIN_S, self._offer_again, rel, stamp)
+    def _offer_later(self, drop: Drop) -> None:
+        asyncio.get_running_loop().call_later(AGAIN_S, self._offer_again, drop)
 
-    def _offer_again(self, rel: str, stamp: FileStamp) -> None:
+    def _offer_again(self, drop: Drop) -> None:
+        rel, stamp = drop.clip.rel, drop.clip.stamp
+        self._withdraw(drop)
         if self._intake.is_offered(rel, stamp):
             self._again(rel)
+
+    def _withdraw(self, drop: Drop) -> None:
+        """Let the parts of a drop that was not taken come again."""
+        if drop.kind == "batch":
+            for rel in self._intake.withdrawn(drop.clip.rel, drop.clip.stamp):
+                self._again(rel)

@@ -13,11 +13,13 @@ from typing import Literal, Protocol
 
 from nemo_watch.errors import MediaError
 from nemo_watch.intake import Inspection, Verdict, Writer
-from nemo_watch.model import FileRef
+from nemo_watch.model import FileRef, TomlFacts
 from nemo_watch.openbelow import folder_below, open_below
 from nemo_watch.watcher.disk import GONE, kind_of, stamp_of
 
 MAX_SIDECAR_BYTES = 64 * 1024
+FactsOf = Callable[[bytes, str], TomlFacts]
+"""(bytes of a TOML text, its name) -> what it says that must be known before it is used; it never raises."""
 MOST_WITHOUT_BLOCKS_BYTES = 64 * 1024
 """Smaller files may lie in their inode, with no block of their own."""
 
@@ -161,13 +163,16 @@ def opened(root: str, ref: FileRef) -> Iterator[int | None]:
         os.close(fd)
 
 
-def read_text(root: str, ref: FileRef, *, leases: bool) -> tuple[bytes, Writer]:
-    """Read a sidecar as it was when it stood still; b"" if it changed, is too long or cannot be read."""
+def read_text(root: str, ref: FileRef, facts_of: FactsOf, *, leases: bool) -> tuple[TomlFacts, Writer]:
+    """Read a text as it was when it stood still; nothing is said of one that changed or cannot be read."""
+    name = ref.rel.rpartition("/")[2]
     try:
         with opened(root, ref) as fd:
             if fd is None:
-                return b"", "untried"
+                return TomlFacts(), "untried"
             writer = writer_of(fd) if leases else "untried"
-            return b"" if ref.stamp.size_bytes > MAX_SIDECAR_BYTES else os.read(fd, MAX_SIDECAR_BYTES), writer
+            # Of one that is too long so much is read that this is seen.
+            data = os.read(fd, MAX_SIDECAR_BYTES + 1) if name.lower().endswith(".toml") else b""
+            return facts_of(data, name) if data else TomlFacts(), writer
     except OSError:
-        return b"", "untried"  # the job that uses it will say what is wrong with it
+        return TomlFacts(), "untried"  # the job that uses it will say what is wrong with it

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from nemo_watch.intake import Decision, Intake
+from nemo_watch.intake.batches import PROJECT_KEY
 from nemo_watch.intake.names import ancestors, is_within, join_rel, name_key, split_name, split_rel
 from nemo_watch.model import ANY_INODE, Drop, FileRef, FileStamp, Sighting, Waiting
 from nemo_watch.watcher import disk, inspecting
@@ -20,6 +21,7 @@ from nemo_watch.watcher import disk, inspecting
 class Rehearsal:
     """How it ended: every file that was listed, the drops in their order, and why the others are none.
 
+    `parts` are the clips of batches, each with the drop it is a part of.
     `known` are files that the ledger knows as they are now, `unread` folders that could not be listed, `targets` those
     that are not looked into as they are marked as ones that are written to, `expected` the
     files that are drops by their names, of all that was looked at. `after_s` is how long after its first look a daemon
@@ -29,6 +31,7 @@ class Rehearsal:
 
     files: list[FileRef] = field(default_factory=list)
     drops: dict[str, Drop] = field(default_factory=dict)
+    parts: dict[str, Drop] = field(default_factory=dict)
     after_s: dict[str, float] = field(default_factory=dict)
     known: dict[str, FileStamp] = field(default_factory=dict)
     waits: dict[str, Waiting] = field(default_factory=dict)
@@ -44,7 +47,7 @@ def rehearse(
     intake: Intake,
     *,
     sniff: inspecting.Sniffer,
-    assets_of: Callable[[bytes, str], Iterable[str]],
+    facts_of: inspecting.FactsOf,
     known: Iterable[FileRef] = (),
     about: str = "",
 ) -> Rehearsal:
@@ -55,7 +58,7 @@ def rehearse(
     A file that changes while this looks is left as settling. Raises: OSError if the inbox cannot be listed, or `about`
     is not there. Repeat: safe, with another intake.
     """
-    return _Play(root, intake, sniff, assets_of, about).run({ref.rel: ref.stamp for ref in known})
+    return _Play(root, intake, sniff, facts_of, about).run({ref.rel: ref.stamp for ref in known})
 
 
 def _concerns(rel: str, about: str) -> bool:
@@ -84,14 +87,14 @@ class _Play:
         root: str,
         intake: Intake,
         sniff: inspecting.Sniffer,
-        assets_of: Callable[[bytes, str], Iterable[str]],
+        facts_of: inspecting.FactsOf,
         about: str,
     ) -> None:
         self._root = root
         self._about = about
         self._intake = intake
         self._inspector = inspecting.Inspector(root, sniff)
-        self._assets_of = assets_of
+        self._facts_of = facts_of
         self._now_s = 0.0
         self._first: dict[str, FileStamp] = {}
         self._result = Rehearsal()
@@ -121,6 +124,9 @@ class _Play:
             for drop in decision.drops:
                 result.drops[drop.clip.rel] = drop
                 result.after_s[drop.clip.rel] = self._now_s
+                for part in drop.parts:
+                    result.parts[part.clip.rel] = drop
+                    result.after_s[part.clip.rel] = self._now_s
                 intake.taken(drop.clip.rel, drop.clip.stamp)
             asked = self._answer(decision)
             if asked or decision.drops:
@@ -128,9 +134,12 @@ class _Play:
             if decision.next_check_s is None or intake.idle():  # what waits for somebody would wait for ever
                 break
             self._now_s = max(self._now_s, decision.next_check_s)
-        result.expected = frozenset(rel for rel in expected if not intake.namer(rel))
+        left = {rel for rel in expected if rel in result.parts or not intake.namer(rel)}
+        given = {rel for rel, drop in result.drops.items() if drop.kind not in ("edit", "batch", "ask")}
+        parts = {part.clip.rel for drop in result.drops.values() for part in drop.parts if part.refusal is None}
+        result.expected = frozenset(left | given | parts)
         for ref in result.files:
-            if ref.rel not in result.drops:
+            if ref.rel not in result.drops and ref.rel not in result.parts:
                 said = intake.why(ref.rel, self._now_s)
                 if said is not None:
                     result.waits[ref.rel] = said
@@ -141,10 +150,8 @@ class _Play:
         for ref in decision.inspect:
             self._inspect(ref)
         for ref in decision.read:
-            data, writer = inspecting.read_text(self._root, ref, leases=self._file_system.leases)
-            name = ref.rel.rpartition("/")[2]
-            names = self._assets_of(data, name) if data and name.lower().endswith(".toml") else ()
-            self._intake.text_read(ref.rel, ref.stamp, names, writer, self._now_s)
+            facts, writer = inspecting.read_text(self._root, ref, self._facts_of, leases=self._file_system.leases)
+            self._intake.text_read(ref.rel, ref.stamp, facts, writer, self._now_s)
         if decision.look:
             self._look(decision.look)
         for folder in decision.listings:
@@ -166,9 +173,12 @@ class _Play:
             found = disk.Scan(disk.identity_of(self._root))
         for folder in ancestors(split_rel(about)[0]):
             listing = disk.list_folder(self._root, folder, found.identity) or {}
-            found.tree[folder] = {
-                name: seen for name, seen in listing.items() if _concerns(join_rel(folder, name), about)
-            }
+            if any(name_key(name) == PROJECT_KEY for name in listing):  # the others of a batch have a say in it
+                found.tree.update(disk.scan(self._root, folder, enters).tree)
+            else:
+                found.tree[folder] = {
+                    name: seen for name, seen in listing.items() if _concerns(join_rel(folder, name), about)
+                }
         return found
 
     def _inspect(self, ref: FileRef) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
-from nemo_watch import folders, media, sidecar
-from nemo_watch.errors import MediaError, SidecarError
+from nemo_watch import folders, media
+from nemo_watch.building import facts
+from nemo_watch.errors import MediaError
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.model import Drop
 from nemo_watch.watcher import Watcher
@@ -28,13 +29,6 @@ VIDEO = (".mp4", ".mov", ".mkv", ".avi", ".webm")
 SIDECAR_WAIT_S = 6.0
 RULES = SettleRules(sidecar_wait_s=SIDECAR_WAIT_S)
 """The windows of the product; only the wait for a sidecar is shorter, as nobody is tested by it."""
-
-
-def _assets_of(data: bytes, name: str) -> tuple[str, ...]:
-    try:
-        return sidecar.parse(data, name).assets
-    except SidecarError:
-        return ()
 
 
 class Settled:
@@ -50,7 +44,7 @@ class Settled:
             self._take,
             sniff=media.sniff,
             ends=media.EndReader(),
-            assets_of=_assets_of,
+            facts_of=facts,
         )
 
     async def _take(self, drop: Drop) -> None:

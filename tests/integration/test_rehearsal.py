@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nemo_watch import media
-from nemo_watch.building import assets_of
+from nemo_watch.building import facts
 from nemo_watch.intake import InboxRules, Intake
 from nemo_watch.watcher.rehearsal import Rehearsal, rehearse
 from tests.integration.watching import mp4
@@ -44,7 +44,7 @@ def play(root: Path, about: str = "") -> tuple[Rehearsal, set[str]]:
         return media.sniff(fd, size_bytes, name)
 
     intake = Intake(InboxRules("videos"))
-    return rehearse(str(root), intake, sniff=sniff, assets_of=assets_of, about=about), opened
+    return rehearse(str(root), intake, sniff=sniff, facts_of=facts, about=about), opened
 
 
 def outcome(seen: Rehearsal, rel: str) -> object:

@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from nemo_watch import media, sidecar
-from nemo_watch.errors import SidecarError
+from nemo_watch import media
+from nemo_watch.building import facts
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.model import Drop
 from nemo_watch.watcher import Watcher
@@ -45,13 +45,6 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, check=True)
 
 
-def assets_of(data: bytes, name: str) -> tuple[str, ...]:
-    try:
-        return sidecar.parse(data, name).assets
-    except SidecarError:
-        return ()
-
-
 class Watched:
     """A running watcher and what it dropped."""
 
@@ -65,7 +58,7 @@ class Watched:
             Intake(inbox, rules),
             self._take,
             sniff=media.sniff,
-            assets_of=assets_of,
+            facts_of=facts,
             **more,  # type: ignore[arg-type]  # keyword arguments of the test
         )
 

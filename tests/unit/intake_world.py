@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nemo_watch.intake import Decision, InboxRules, Inspection, Intake, SettleRules, Verdict, Writer
 from nemo_watch.intake.names import split_rel
-from nemo_watch.model import Drop, FileKind, FileRef, FileStamp, Sighting, SightingKind
+from nemo_watch.model import Drop, FileKind, FileRef, FileStamp, Sighting, SightingKind, TomlFacts
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Pretended:
     kind: FileKind = "file"
     verdict: Verdict = "whole"
     writer: Writer = "none"
-    assets: tuple[str, ...] = ()
+    facts: TomlFacts = field(default_factory=TomlFacts)
     at_end: Verdict = "whole"
 
 
@@ -44,10 +44,11 @@ class World:
         verdict: Verdict = "whole",
         writer: Writer = "none",
         assets: tuple[str, ...] = (),
+        facts: TomlFacts | None = None,
     ) -> FileStamp:
         self.serial += 1
         stamp = FileStamp(inode=self.serial, size_bytes=size, mtime_ns=self.serial)
-        self.files[rel] = Pretended(stamp, kind, verdict, writer, assets)
+        self.files[rel] = Pretended(stamp, kind, verdict, writer, facts or TomlFacts(assets))
         if event is not None:
             self.see(rel, event)
         return stamp
@@ -94,8 +95,8 @@ class World:
                 self.intake.listed(folder, self.tree().get(folder, {}), started_s=self.now_s)
             for ref in decision.read:
                 found = self.files.get(ref.rel)
-                assets, writer = (found.assets, found.writer) if found is not None else ((), "none")
-                self.intake.text_read(ref.rel, ref.stamp, assets, writer, self.now_s)
+                facts, writer = (found.facts, found.writer) if found is not None else (TomlFacts(), "none")
+                self.intake.text_read(ref.rel, ref.stamp, facts, writer, self.now_s)
             if not (decision.drops or decision.look or decision.inspect or decision.listings or decision.read):
                 return decision
 

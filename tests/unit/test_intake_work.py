@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nemo_watch.intake import Intake
-from nemo_watch.model import ANY_INODE, FileStamp
+from nemo_watch.model import ANY_INODE, FileStamp, TomlFacts
 from tests.unit.intake_world import world
 
 KINDS = {
@@ -172,3 +172,98 @@ def test_what_costs_is_expected_and_a_question_is_not() -> None:
     intake: Intake = w.intake
     assert intake.expected() == {name for name, kind in KINDS.items() if kind != "ask"}
     assert intake.waiting_count == len(KINDS)
+
+
+# ---------------------------------------------------------------- URLs
+
+URL = TomlFacts(is_url=True)
+
+
+def test_a_toml_with_a_url_is_a_drop_once() -> None:
+    w = world(has_instruction=False)
+    stamp = w.put("a/film.toml", facts=URL)
+    w.run(3)
+    (drop,) = w.drops
+    assert (drop.kind, drop.clip.rel, drop.clip.stamp, drop.sidecar) == ("url", "a/film.toml", stamp, None)
+    assert w.reason("a/film.toml") == "taken"
+    w.scan()
+    w.run(900)
+    assert len(w.drops) == 1
+    w.intake.forget("a/film.toml", w.now_s)
+    w.run(3)
+    assert len(w.drops) == 2
+
+
+def test_what_was_a_url_may_become_a_sidecar_and_the_reverse() -> None:
+    w = world(has_instruction=False)
+    w.put("film.toml")
+    w.run(3)
+    assert w.reason("film.toml") == "settled"
+    w.put("film.toml", facts=URL)
+    w.run(3)
+    assert w.dropped() == ["film.toml"]
+    w.put("film.toml")
+    w.run(3)
+    assert w.reason("film.toml") == "settled"
+    w.put("film.mp4")
+    w.run(3)
+    assert w.dropped() == ["film.toml", "film.mp4"]
+    assert w.drops[1].sidecar is not None
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.png", "film"])
+def test_beside_a_clip_of_its_name_it_is_that_clips_sidecar(name: str) -> None:
+    w = world()
+    w.put(name)
+    w.put("film.toml", facts=URL)
+    w.run(100)
+    assert [(drop.kind, drop.clip.rel) for drop in w.drops] == [("edit", name)]
+    assert w.drops[0].sidecar is not None
+    assert w.reason("film.toml") == "settled"
+    w.remove(name)
+    w.run(1)
+    assert [(drop.kind, drop.clip.rel) for drop in w.drops] == [("edit", name), ("url", "film.toml")]
+
+
+def test_another_files_better_sidecar_leaves_the_url_alone() -> None:
+    w = world()
+    w.put("film.mp4")
+    w.put("film.mp4.toml")
+    w.put("film.toml", facts=URL)
+    w.run(5)
+    assert sorted((drop.kind, drop.clip.rel) for drop in w.drops) == [("edit", "film.mp4"), ("url", "film.toml")]
+
+
+def test_a_default_and_a_link_are_never_urls() -> None:
+    w = world()
+    w.put("_default.toml", facts=URL)
+    w.put("film.toml", facts=URL)
+    w.take = False
+    w.run(3)
+    assert w.dropped() == ["film.toml"]
+    w.put("film.toml", kind="symlink", facts=URL)
+    w.run(100)
+    assert w.dropped() == ["film.toml"]
+
+
+def test_a_url_that_the_ledger_knows_is_no_drop_after_a_start() -> None:
+    w = world()
+    stamp = w.put("film.toml", event=None, facts=URL)
+    w.intake.known("film.toml", FileStamp(ANY_INODE, stamp.size_bytes, stamp.mtime_ns))
+    w.scan()
+    w.run(100)
+    assert not w.drops
+    assert not w.intake.expected()
+
+
+def test_a_url_costs_and_is_waited_for_only_when_it_is_one() -> None:
+    w = world()
+    w.take = False
+    w.put("film.toml", facts=URL)
+    w.put("other.toml")
+    assert w.intake.reads_sidecars
+    assert (w.intake.expected(), w.intake.waiting_count) == (frozenset(), 0)
+    w.run(3)
+    assert (w.intake.expected(), w.intake.waiting_count) == (frozenset({"film.toml"}), 1)
+    w.remove("film.toml")
+    assert (w.intake.expected(), w.intake.waiting_count) == (frozenset(), 0)
