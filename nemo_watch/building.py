@@ -5,22 +5,19 @@ Touches: the daemon's own folders (making them), the folders of the config (look
 
 from __future__ import annotations
 
-import codecs
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from nemo_watch import sidecar, skills
+from nemo_watch import skills
 from nemo_watch.client import Client, Credentials, Timeouts
 from nemo_watch.config import Config, Inbox, check_layout
-from nemo_watch.errors import ConfigError, OperatorError, SidecarError
+from nemo_watch.errors import ConfigError, OperatorError
 from nemo_watch.folders import Places
 from nemo_watch.folders.marker import Role
 from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S, GuardedFolder, identify, is_mount, real_path
 from nemo_watch.intake import InboxRules as IntakeRules
 from nemo_watch.intake import Intake, SettleRules, settle_rules
-from nemo_watch.model import TomlFacts
 from nemo_watch.pipeline import InboxRules
 from nemo_watch.statefolder import private_folder
 
@@ -38,25 +35,6 @@ def build_intake(inbox: Inbox, settle: SettleRules | None = None) -> Intake:
         ),
         settle or settle_rules(settle_s=settle_s, sidecar_wait_s=inbox.sidecar_wait),
     )
-
-
-def facts(data: bytes, name: str) -> TomlFacts:
-    """Tell what a TOML text says that must be known before it is used; of one that cannot be read, nothing."""
-    try:
-        text = data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
-        values = tomllib.loads(text.replace("\r\n", "\n"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
-        looks_like_it = b"[[clip" in data.replace(b"\0", b"")
-        return TomlFacts(is_broken=name.casefold() == "project.toml" and looks_like_it)
-    try:
-        assets = sidecar.parse(data, name).assets
-    except SidecarError:
-        assets = ()
-    clips: tuple[str, ...] | None = None
-    tables = values.get("clip")
-    if name.casefold() == "project.toml" and isinstance(tables, list):
-        clips = tuple(str(table.get("file", "")) for table in tables if isinstance(table, dict))
-    return TomlFacts(assets=assets, is_url="url" in values and clips is None, clips=clips)
 
 
 def inbox_rules(inbox: Inbox, folder: Callable[[str, Role], GuardedFolder]) -> InboxRules:

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from nemo_watch import media, pipeline, skills
+from nemo_watch import media, pipeline, sidecar, skills
 from nemo_watch.answers import LOOK_S, Answers
-from nemo_watch.building import build_client, build_intake, facts, inbox_rules, own_folder, refuse_bad_layout
+from nemo_watch.building import build_client, build_intake, inbox_rules, own_folder, refuse_bad_layout
 from nemo_watch.chores import NOTICE_S, Chores
 from nemo_watch.client import Timeouts
 from nemo_watch.config import Config, Inbox, parse_hours, with_real_paths
@@ -239,7 +239,7 @@ class Daemon:
             self._on_drop,
             sniff=media.sniff,
             ends=self._ends,
-            facts_of=facts,
+            facts_of=sidecar.facts,
             watch=inbox.watch,
             poll_s=inbox.poll,
             rescan_s=inbox.rescan,

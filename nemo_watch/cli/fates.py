@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from nemo_watch import folders, media, pipeline
-from nemo_watch.building import build_intake, facts, inbox_rules
+from nemo_watch import folders, media, pipeline, sidecar
+from nemo_watch.building import build_intake, inbox_rules
 from nemo_watch.cli.jobwords import job_words
 from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.errors import MediaError, SidecarError
@@ -106,7 +106,7 @@ class Oracle:
         ground = disk.ground_of(self._inbox.path)
         self._intake = build_intake(self._inbox, _windows(self._inbox, ground.file_system))
         return rehearse(
-            self._inbox.path, self._intake, sniff=media.sniff, facts_of=facts, known=known, about=self._about
+            self._inbox.path, self._intake, sniff=media.sniff, facts_of=sidecar.facts, known=known, about=self._about
         )
 
     async def fate(self, ref: FileRef) -> Fate:

@@ -67,7 +67,8 @@ async def accept(house: House, drop: Drop) -> None:
     except MediaError as error:
         if error.code not in ("changed", "gone"):
             raise
-        house.on_release(drop.inbox, drop.clip.rel)
+        for rel in (drop.clip.rel, *(part.clip.rel for part in drop.parts)):
+            house.on_release(drop.inbox, rel)
         return
     for job in jobs:
         log.info("job.entered", job=job.job_id, inbox=drop.inbox, file=job.clip.rel)

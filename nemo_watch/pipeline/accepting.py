@@ -80,8 +80,12 @@ async def _enter_parts(
     jobs: list[Job] = []
     for part, instructions, work in parts:
         own = giving.drop_of(drop, part)
+        await _remove_returned_report(house, own)
         if part.refusal is None and isinstance(work, Work):
-            jobs.append(await _enter_understood(house, own, instructions, work))
+            try:
+                jobs.append(await _enter_understood(house, own, instructions, work))
+            except MediaError:  # this one changed, or is gone: it comes again, the others need not wait for it
+                house.on_release(drop.inbox, part.clip.rel)
             continue
         if part.refusal is not None and await _was_delivered(house, drop, part, work):
             continue

@@ -77,7 +77,7 @@ def _what_changed(house: House, job: Job) -> str:
         if seen is None or not same_file(seen, replace(ref.stamp, inode=ANY_INODE)):
             what = "removed" if seen is None else "changed"
             return f"{folders.last_part(ref.rel)} was {what} before anything was paid."
-    own = house.own_sidecar(job.inbox, job.clip.rel)
+    own = house.own_sidecar(job.inbox, job.clip.rel) if job.work.kind == "edit" else None
     if own is not None and own.rel != (used.rel if used is not None and job.work.source == "sidecar" else None):
         return f"{folders.last_part(own.rel)} came before anything was paid."
     return ""

@@ -173,6 +173,12 @@ async def _look_anew(desk: Desk, job: Job, steps: Sequence[Step], *, told: str) 
         )
     if job.state in OPEN_STATES:
         return await _hurry(desk, job)
+    if job.work.kind == "batch":  # alone, without its project.toml, it would be taken for another work
+        raise OperatorError(
+            f"{_name(job)} is a part of a batch, and was refused before anything was begun for it.",
+            code="step",
+            hint="Put it and its project.toml into their folder in the inbox again; what is delivered is left out.",
+        )
     note = await find_original(desk.inboxes[job.inbox], job, steps, needed=True)
     note["as_drop"] = True
     if not await turning.turn_back(desk.ledger, job, forget=("reject", "archive"), note=note):

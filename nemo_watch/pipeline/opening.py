@@ -84,9 +84,7 @@ async def see_that_nothing_changed(house: House, job: Job) -> None:
         if found != "same":
             what = "was changed" if found == "changed" else "was removed"
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=found)
-    if job.work.kind != "edit":  # nothing beside it can be its instruction
-        return
-    own = house.own_sidecar(job.inbox, job.clip.rel)
+    own = house.own_sidecar(job.inbox, job.clip.rel) if job.work.kind == "edit" else None
     used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None
     if own is not None and own.rel != used:
         raise MediaError(f"{folders.last_part(own.rel)} came before anything was paid.", code="changed")

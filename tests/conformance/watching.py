@@ -17,10 +17,10 @@ from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, Fi
 from watchdog.observers.inotify import InotifyObserver
 
 from nemo_watch import folders, media
-from nemo_watch.building import facts
 from nemo_watch.errors import MediaError
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.model import Drop
+from nemo_watch.sidecar import facts
 from nemo_watch.watcher import Watcher
 from tests.conformance import clips
 from tests.conformance.scoring import Sent, Take

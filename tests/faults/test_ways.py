@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nemo_watch.sandbox.records import TurnRow
+from nemo_watch.sandbox.faults import Fault, Faults
+from nemo_watch.sandbox.records import Records, TurnRow
+from nemo_watch.sandbox.server import SandboxServer
 from tests.media_fixtures import clip
 from tests.program import Place, eventually
 
@@ -133,3 +135,137 @@ async def test_questions_are_answered_in_the_outbox_and_nothing_is_sent(
     place.text("money.ask.txt", "How many credits do I have left?")
     assert (await place.work_off()).delivered == 1
     assert "money-2.answer.txt" in place.files("outbox")
+
+
+def batch(place: Place, folder: str, clips: dict[str, str], *, head: str = "") -> None:
+    """Write the project of a batch: files and what is to be done with them."""
+    entries = [f"[[clip]]\nfile = '{name}'\nprompt = '{wish}'\n" for name, wish in clips.items()]
+    place.text(f"{folder}/project.toml", head + "".join(entries))
+
+
+def only_on(name: str, message: str) -> str:
+    return f'Work only on the file "{name}": {message}'
+
+
+async def test_a_batch_with_bad_clips_delivers_the_others_each_with_its_report(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = clip(tmp_path_factory, "mute.mp4")
+    place = Place(tmp_path / "place")
+    place.text("trip/one.mp4", version(source, 1))
+    place.text("trip/day 2/one.mp4", version(source, 2))
+    place.text("trip/three.mp4", version(source, 3))
+    place.text("trip/letter.mp4", b"Dear editor, please find the video attached.")
+    place.text("trip/two.srt", b"1\n00:00:00,000 --> 00:00:02,000\nHello\n")
+    place.text("trip/two.mp4", version(source, 4))
+    wishes = {
+        "one.mp4": "trim 0.5s off the start",
+        "missing.mp4": TITLE,
+        "letter.mp4": TITLE,
+        "day 2/one.mp4": TITLE,
+        "two.mp4": "add captions",
+        "three.mp4": "replace the sky with a dragon",
+    }
+    batch(place, "trip", wishes, head="skill = 'video-skill-online'\n[[export]]\nresolution = '360p'\n")
+    outcome = await place.work_off()
+    assert (outcome.delivered, outcome.rejected, outcome.waiting) == (3, 3, 0)
+    results = ["trip/one", "trip/day 2/one", "trip/two"]
+    assert place.files("outbox") == sorted(f"{name}{end}" for name in results for end in (".mp4", ".report.toml"))
+    codes = {name: place.report(name, "rejects")["code"] for name in place.files("rejects") if "error" in name}
+    assert codes == {
+        "trip/missing.mp4.error.toml": "asset_missing",
+        "trip/letter.mp4.error.toml": "not_media",
+        "trip/three.mp4.error.toml": "no_edit_made",
+    }
+    assert place.files("inbox") == []
+    kept = [*place.files("archive"), *(name for name in place.files("rejects") if "error" not in name)]
+    assert {"trip/one.mp4", "trip/day 2/one.mp4", "trip/two.mp4", "trip/two.srt", "trip/letter.mp4"} <= {*kept}
+    assert "trip/project.toml" in kept
+    told = turns(place)
+    assert [turn.message for turn in told] == [
+        only_on("one.mp4", wishes["one.mp4"]),
+        only_on("day 2_one.mp4", TITLE),
+        only_on("two.mp4", wishes["two.mp4"]),
+        only_on("three.mp4", wishes["three.mp4"]),
+    ]
+    reports = [place.report(f"{name}.report.toml") for name in results]
+    assert {report["session"] for report in reports} == {told[0].session_id}
+    assert {report["skill"] for report in reports} == {"video-skill-online"}
+    assert [report["position"] for report in reports] == [1, 4, 5]
+    assert "Hello" not in reports[0]["timeline"]
+    assert '"Hello"' in reports[1]["timeline"]
+    assert "Captions" in reports[2]["timeline"]
+    with place.records() as records:
+        names = [upload.filename for upload in records.uploads(told[0].session_id)]
+        assert sorted(names) == ["day 2_one.mp4", "one.mp4", "three.mp4", "two.mp4", "two.srt"]
+        first = min(turn.accepted_ms for turn in told)
+        assert all(upload.at_ms <= first for upload in records.uploads(told[0].session_id)), "all uploads come first"
+    # One of them is refined: the editor is told which, and its own timeline is gone on from.
+    place.text("trip/one.refine.txt", 'add the title "Later"')
+    assert (await place.work_off()).delivered == 1
+    refined = place.report("trip/one-v2.report.toml")
+    assert refined["messages"] == [only_on("one.mp4", 'add the title "Later"')]
+    assert "0-3.5s" in refined["timeline"]
+    assert "Later" in refined["timeline"]
+
+
+async def test_a_batch_that_was_done_is_known_again_and_a_missing_clip_comes_later(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = clip(tmp_path_factory, "mute.mp4")
+    place = Place(tmp_path / "place")
+    wishes = {"a.mp4": TITLE, "b.mp4": "trim 0.5s off the start"}
+    place.text("trip/a.mp4", version(source, 1))
+    batch(place, "trip", wishes)
+    outcome = await place.work_off()
+    assert (outcome.delivered, outcome.rejected) == (1, 1)
+    # What was missing is put there with the project; what is done is not missed.
+    place.text("trip/b.mp4", version(source, 2))
+    batch(place, "trip", wishes)
+    outcome = await place.work_off()
+    assert (outcome.delivered, outcome.rejected) == (1, 0)
+    assert place.files("outbox") == ["trip/a.mp4", "trip/a.report.toml", "trip/b.mp4", "trip/b.report.toml"]
+    assert len(turns(place)) == 2
+    # All of it once more, as after a restored backup: nothing is sent, nothing is written.
+    for number, name in enumerate(wishes, start=1):
+        place.text(f"trip/{name}", version(source, number))
+    batch(place, "trip", wishes)
+    assert (await place.work_off()).delivered == 2
+    assert len(turns(place)) == 2
+    assert len(place.files("outbox")) == 4
+
+
+async def test_a_batch_that_cannot_be_understood_goes_to_rejects_with_its_clips(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = clip(tmp_path_factory, "mute.mp4")
+    place = Place(tmp_path / "place", inbox_extra=f"instruction = '{TITLE}'")
+    place.text("trip/a.mp4", version(source, 1))
+    place.text("trip/project.toml", "[[clip]]\nfile = 'a.mp4'\npromt = 'cut the pauses'\n")
+    outcome = await place.work_off()
+    assert outcome.rejected == 1
+    report = place.report("trip/project.toml.error.toml", "rejects")
+    assert (report["code"], report["line"], report["column"]) == ("sidecar_invalid", 3, 1)
+    assert "prompt" in report["message"]
+    assert place.files("inbox") == place.files("outbox") == []
+    assert {"trip/a.mp4", "trip/project.toml"} <= {*place.files("rejects")}
+    assert turns(place) == []
+
+
+async def test_a_batch_whose_session_is_lost_before_anything_is_paid_begins_anew(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = clip(tmp_path_factory, "mute.mp4")
+    lost = Faults([Fault("run_sse", "answer", code=1002)])
+    with SandboxServer(tmp_path / "backend", faults=lost) as server:
+        place = Place(tmp_path / "place", backend=f'url = "{server.url}"\nrender_poll = "0.2s"')
+        place.text("trip/a.mp4", version(source, 1))
+        place.text("trip/b.mp4", version(source, 2))
+        batch(place, "trip", {"a.mp4": TITLE, "b.mp4": TITLE})
+        outcome = await place.work_off()
+        assert (outcome.delivered, outcome.rejected, outcome.waiting) == (2, 0, 0)
+        with Records(tmp_path / "backend") as records:
+            assert len({turn.session_id for turn in records.turns()}) == 1
+            assert len(records.charges()) == 1
+            (session,) = {turn.session_id for turn in records.turns()}
+            assert sorted(upload.filename for upload in records.uploads(session)) == ["a.mp4", "b.mp4"]

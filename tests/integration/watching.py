@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from nemo_watch import media
-from nemo_watch.building import facts
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.model import Drop
+from nemo_watch.sidecar import facts
 from nemo_watch.watcher import Watcher
 
 QUICK = SettleRules(
