@@ -32,6 +32,7 @@ QUICK = SettleRules(
     open_s=0.6,
     sidecar_s=0.2,
     sidecar_wait_s=0.8,
+    batch_quiet_s=1.0,
     incomplete_after_s=1.0,
     empty_grace_s=0.5,
     not_media_grace_s=0.5,

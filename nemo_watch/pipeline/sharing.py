@@ -139,5 +139,13 @@ async def batch_session(house: House, job: Job, language: str) -> Session:
 async def forget_lost_session(house: House, job: Job, error: CloudError) -> None:
     """Have the parts of a batch open a session anew, after the backend forgot the one they had. Repeat: safe."""
     mine = await house.recorded(job, "session")
-    if error.code == "1002" and job.work.kind == "batch" and mine is not None:
-        await chains.lose_session(house.ledger, job.work.chain, mine["session_id"])
+    if error.code != "1002" or job.work.kind != "batch" or mine is None:
+        return
+    await chains.lose_session(house.ledger, job.work.chain, mine["session_id"])
+    for other in await _others(house, job):
+        if other.is_open and not other.has_begun:
+            steps = [step for step in await house.ledger.steps(other.job.job_id) if step.name != "session"]
+            theirs = await house.recorded(other.job, "session")
+            if theirs is not None and theirs["session_id"] == mine["session_id"]:
+                names = [step.name for step in steps if step.name.startswith("upload-")]
+                await house.ledger.clear(other.job.job_id, "session", *names)
