@@ -89,8 +89,10 @@ def _arguments(card: Card, name: str) -> list[str]:
     number = int.from_bytes(hashlib.sha256("\n".join(card.lines).encode("utf-8", "replace")).digest()[:4], "big")
     colours = ":".join(f"c{i}={colour}" for i, colour in enumerate(_COLOURS[number % len(_COLOURS)]))
     width, height = _size(card)
-    picture = f"gradients=s={width}x{height}:r=30:n=3:{colours}:speed=0.008:seed={number % 10_000}"
-    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    # Painted small and made larger: a quarter of the time for a picture that has no edges.
+    larger = f"scale={width}:{height}:flags=bilinear"
+    picture = f"gradients=s={width // 4}x{height // 4}:r=30:n=3:{colours}:speed=0.008:seed={number % 10_000},{larger}"
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
     frames = ["-frames:v", str(round(card.length_ms * 30 / 1000))]
     return ["-v", "error", "-f", "lavfi", "-i", picture, *frames, *codec, "-f", "mp4", name]
 

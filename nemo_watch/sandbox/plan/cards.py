@@ -31,7 +31,7 @@ def lay_out(card: Card, background: Asset, assets: Sequence[Asset], language: st
     total = board.duration_ms
     for number, line in enumerate(card.lines):
         start, end = (round(total * at / len(card.lines)) for at in (number, number + 1))
-        board.title(_title(line, start, end - start, tall=card.h > card.w))
+        board.title(_title(line, start, end - start))
         work.used("add_title")
     if card.lines:
         board.draft["m"]["title"] = card.lines[0][:100]
@@ -48,10 +48,8 @@ def lay_out(card: Card, background: Asset, assets: Sequence[Asset], language: st
     return Edit(board.draft, " ".join(work.said), tuple(work.tools))
 
 
-def _title(line: str, start: int, length: int, *, tall: bool) -> Json:
-    size = 84 if len(line) <= 24 else 64 if len(line) <= 50 else 48
-    if tall:  # sizes are of the picture's height: what fills a wide one runs out of a tall one
-        size = size * 2 // 3
+def _title(line: str, start: int, length: int) -> Json:
+    size = 116 if len(line) <= 24 else 88 if len(line) <= 50 else 64
     fade = {"ty": "fade", "d": min(_FADE_MS, length // 4)}
     style = {"ff": "DejaVu Sans", "fs": size, "c": "#FFFFFF", "b": True, "al": "center", "px": 0.5, "py": 0.5}
     shown = {"id": "", "s": start, "d": length, "tx": line, "ts": {**style, "sk": "#000000", "sw": 3, "sh": True}}
