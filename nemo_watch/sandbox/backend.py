@@ -11,6 +11,7 @@ from nemo_watch.sandbox.fetching import Fetcher
 from nemo_watch.sandbox.keeper import Keeper
 from nemo_watch.sandbox.settings import Settings
 from nemo_watch.sandbox.store import Store
+from nemo_watch.sandbox.studio import Studio
 from nemo_watch.sandbox.turns import Turns
 from nemo_watch.sandbox.workshop import Workshop
 
@@ -26,7 +27,7 @@ class Backend:
         self.db = Keeper(store)
         self.assets = Assets(store.root, speech_model=settings.speech_model)
         self.fetcher = Fetcher(settings.fetches_from, total_s=settings.fetch_s, stall_s=settings.fetch_stall_s)
-        self.turns = Turns(self.db, self.assets, settings)
+        self.turns = Turns(self.db, self.assets, settings, Studio(self.db, self.assets, self.file_url))
         self.workshop = Workshop(self.db, self.assets, settings)
 
     def file_url(self, secret: str, filename: str) -> str:

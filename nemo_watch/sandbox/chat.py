@@ -42,7 +42,7 @@ async def run_sse(request: Request) -> ASGIApp:
     except BusyError as error:
         raise Refusal(409, "A message is being worked on in this session; wait for its end.", status=409) from error
     except NoCreditsError as error:
-        raise Refusal(2001, f"No credits left: editing takes {backend.settings.edit_price}.") from error
+        raise Refusal(2001, f"No credits left: this takes {error.price}.") from error
     if fault is not None and fault.do == "json":
         return WholeAnswer(feed, backend.wire)
     return EventStream(feed, Spoiler(fault, backend.wire), heartbeat_s)

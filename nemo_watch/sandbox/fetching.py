@@ -214,12 +214,20 @@ async def _decoded(target: Target, response: httpx.Response) -> AsyncGenerator[b
         raise Refusal(502, f"{target.told} could not be fetched: it ended before its end.", status=502)
 
 
+def _is_of_tls(error: BaseException) -> bool:
+    """Look for a failure of TLS among the causes: the layers in between wrap it more than once."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
 def _broken(target: Target, error: Exception) -> Refusal:
     """Say what went wrong on the way, in words of ours: the library's may name the whole address."""
     match error:
         case httpx.TimeoutException():
             return Refusal(504, f"{target.told} could not be fetched: its host did not answer in time.", status=504)
-        case httpx.ConnectError() if isinstance(error.__cause__ and error.__cause__.__cause__, ssl.SSLError):
+        case httpx.ConnectError() if _is_of_tls(error):
             why = f"{target.told} could not be fetched: its certificate or its TLS is not accepted."
             return Refusal(502, why, status=502)
         case httpx.ConnectError():

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from nemo_watch.sandbox.backend import backend_of
 from nemo_watch.sandbox.desk import account, json_body, note, own_session, reply, text_of
 from nemo_watch.sandbox.records import Json, Upload
+from nemo_watch.sandbox.studio import is_made
 
 _RATIOS = {(16, 9): "16:9", (9, 16): "9:16", (1, 1): "1:1", (4, 3): "4:3", (3, 4): "3:4", (4, 5): "4:5"}
 
@@ -38,7 +39,7 @@ async def state(request: Request) -> Response:
     backend = backend_of(request)
     uploads = await backend.db(backend.store.uploads, session.session_id)
     held = {
-        "video_infos": [{**file_info(u), "id": u.asset_id, "source": "upload"} for u in uploads],
+        "video_infos": [_held(u) for u in uploads],
         "draft": session.draft,
         "canvas_config": _canvas(session.draft),
         "video_analyses": {},
@@ -61,6 +62,11 @@ def file_info(upload: Upload) -> Json:
     if upload.fps:
         info["fps"] = upload.fps
     return info
+
+
+def _held(upload: Upload) -> Json:
+    source = "generated" if is_made(upload.asset_id) else "upload"
+    return {**file_info(upload), "id": upload.asset_id, "source": source}
 
 
 def _canvas(draft: Json) -> Json:

@@ -15,7 +15,8 @@ from nemo_watch.sandbox.profiles import OFFICIAL, Profile
 class Settings:
     """What can be chosen when a sandbox is started.
 
-    `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited. `now` tells
+    `credits` is what a new token grants, `edit_price` what a session costs once, when it is first edited,
+    `card_price` what it costs in its stead if that first edit makes a clip out of words. `now` tells
     the time in seconds since 1970. `reissues_unused`: a client whose token was never used may ask for another one, as
     it may have been killed before it could keep the first; otherwise that is refused, as the cloud seems to do.
     `speech_model` is the folder of a model to hear captions with, "" the one of the extra [captions].
@@ -29,6 +30,7 @@ class Settings:
 
     credits: int = 10_000
     edit_price: int = 50
+    card_price: int = 100
     heartbeat_s: float = 15.0
     token_ttl_s: float = 7 * 86_400.0
     max_upload_bytes: int = 500 * 1024 * 1024

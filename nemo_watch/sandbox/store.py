@@ -43,7 +43,11 @@ class BusyError(Exception):
 
 
 class NoCreditsError(Exception):
-    """The account cannot pay for the turn."""
+    """The account cannot pay for the turn, which costs `price`."""
+
+    def __init__(self, price: int) -> None:
+        super().__init__(price)
+        self.price = price
 
 
 class DuplicateError(Exception):
@@ -228,7 +232,7 @@ class Store(Reads):
             paid = self._rows("SELECT 1 FROM ledger WHERE session_id = ? AND kind = 'charge'", session_id)
             frozen = 0 if paid else price
             if self.account(session["user_id"]).available < frozen:
-                raise NoCreditsError
+                raise NoCreditsError(frozen)
             sql = """INSERT INTO turns
                      (session_id, user_id, message, state, invocation_id, frozen, draft_before, accepted_ms)
                      VALUES (?, ?, ?, 'running', ?, ?, ?, ?)"""

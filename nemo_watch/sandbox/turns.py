@@ -14,11 +14,15 @@ from nemo_watch.sandbox.assets import Assets
 from nemo_watch.sandbox.editor import Editor
 from nemo_watch.sandbox.faults import Fault
 from nemo_watch.sandbox.intent import Music, Understood, understand
+from nemo_watch.sandbox.intent.alone import is_chinese
+from nemo_watch.sandbox.intent.generating import Card
 from nemo_watch.sandbox.keeper import Keeper
-from nemo_watch.sandbox.plan import Edit
+from nemo_watch.sandbox.lettering import about_letters
+from nemo_watch.sandbox.plan import Edit, cards
 from nemo_watch.sandbox.records import Json, SessionRow, TurnRow
 from nemo_watch.sandbox.settings import Settings
 from nemo_watch.sandbox.spoiling import NOISE, screen_talk
+from nemo_watch.sandbox.studio import Studio
 from nemo_watch.sandbox.wire import Event, Failed, ModelError, Said, Stamped, Thought, ToolCall, ToolResult
 
 log = logging.getLogger("nemo_watch.sandbox")
@@ -65,8 +69,9 @@ def broken_feed(error: str, settings: Settings) -> Feed:
 class Turns:
     """The turns under way."""
 
-    def __init__(self, db: Keeper, assets: Assets, settings: Settings) -> None:
-        self._db, self._assets, self._settings = db, assets, settings
+    def __init__(self, db: Keeper, assets: Assets, settings: Settings, studio: Studio) -> None:
+        self._db, self._settings, self._studio = db, settings, studio
+        self._assets = assets
         self._editor = Editor(db, assets, settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -76,7 +81,10 @@ class Turns:
         Raises: BusyError, NoCreditsError.
         Repeat: once; every call is another turn.
         """
-        turn = await self._db(self._db.store.accept_turn, session_id, message, price=self._settings.edit_price)
+        session = await self._db(self._db.store.session, session_id)
+        card = await self._studio.wish(session_id, message, session.draft if session is not None else {})
+        price = self._settings.edit_price if card is None else self._settings.card_price
+        turn = await self._db(self._db.store.accept_turn, session_id, message, price=price)
         return self._begin(turn, fault)
 
     async def resume(self) -> None:
@@ -165,6 +173,9 @@ class Turns:
             feed.tell(Said(NOISE))
 
     async def _edit(self, turn: TurnRow, session: SessionRow, feed: Feed) -> str:
+        card = await self._studio.wish(turn.session_id, turn.message, turn.draft_before, turn.turn_id)
+        if card is not None:
+            return await self._make(turn, session, card, feed)
         task = await self._editor.task(turn)
         understood = await asyncio.to_thread(understand, task.text)
         plan = ", ".join(type(op).__name__ for op in understood.ops) or "no change"
@@ -180,11 +191,38 @@ class Turns:
             feed.tell(_done(call_id, TOOL, made, turn))
         return made.text
 
+    async def _make(self, turn: TurnRow, session: SessionRow, card: Card, feed: Feed) -> str:
+        """Make a card, in two stages of one turn: the bare background, then words and music on it.
+
+        Source: contract.md 6.8.
+        """
+        store = self._db.store
+        language = "zh" if is_chinese(turn.message) else _language(session.language)
+        call_id = f"call-{secrets.token_hex(4)}"
+        feed.tell(Thought("The message asks for a video out of words: a card is what can be made."))
+        feed.tell(ToolCall(call_id, MAKING_TOOL, {"prompt": turn.message}))
+        made = await self._studio.background(card, turn)
+        assets = self._assets.listed(await self._db(store.uploads, turn.session_id))
+        background = next(asset for asset in assets if asset.url == made.url)
+        raw = Edit(cards.bare(background), "", ())
+        await self._db(store.stage_draft, turn, raw.draft, _raw_clip(turn, raw))
+        feed.tell(_done(call_id, MAKING_TOOL, raw, turn))
+        whole = await asyncio.to_thread(cards.lay_out, card, background, assets, language)
+        warning = await asyncio.to_thread(about_letters, whole.draft, language, self._settings.fonts_dir)
+        whole = replace(whole, text=f"{whole.text} {warning}".strip())
+        feed.tell(ToolCall(call_id + "b", TOOL, {"actions": list(whole.tools)}))
+        await self._db(store.finish_turn, turn, whole.draft, whole.text)
+        feed.tell(_done(call_id + "b", TOOL, whole, turn))
+        return whole.text
+
     async def _two_stages(self, turn: TurnRow, session: SessionRow, feed: Feed, fault: Fault) -> None:
         """Tell of what was asked for as if it were a raw clip, then lay music under it that nobody asked for.
 
         Source: contract.md 6.8.
         """
+        if await self._studio.wish(turn.session_id, turn.message, turn.draft_before, turn.turn_id) is not None:
+            feed.tell(Said(await self._edit(turn, session, feed), last=True))  # a card is made in two stages by itself
+            return
         store, task = self._db.store, await self._editor.task(turn)
         understood = await asyncio.to_thread(understand, task.text)
         call_id = f"call-{secrets.token_hex(4)}"

@@ -57,7 +57,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sandbox(store: Path) -> Iterator[SandboxServer]:
     passes = ("127.0.0.1", "::1")
     with SandboxServer(
-        store, max_upload_bytes=LIMIT, fetches_from=passes, fetch_stall_s=0.5, fetch_s=2, credits=10**9
+        store, max_upload_bytes=LIMIT, fetches_from=passes, fetch_stall_s=0.4, fetch_s=1, credits=10**9
     ) as server:
         yield server
 
@@ -181,7 +181,7 @@ BAD: dict[str, tuple[Answer, int, str]] = {
     "two lengths": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 502, "ended"),
     "no HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), 502, "ended"),
     "silence": (never, 504, "in time"),
-    "a drip": (dripping, 504, "longer than 2 seconds"),
+    "a drip": (dripping, 504, "longer than 1 seconds"),
     "no place": (reply("", 302), 502, "redirects to nowhere"),
     "a loop": (reply("", 302, Location="/loop.mp4"), 400, "more than 5 times"),
     "a file": (reply("", 302, Location="file:///etc/passwd"), 400, "not followed"),

@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 OF_EFFECTS: dict[str, tuple[str, str]] = {
+    "card": (
+        (
+            "Made a title card of {total} ({w}:{h}): the words of the message on a plain moving background, drawn by "
+            "the sandbox. It is not an AI-generated picture: nothing of what the text describes is shown. "
+            'It says: "{text}".'
+        ),
+        (
+            "已制作一张 {total} 的标题卡（{w}:{h}）：由沙盒绘制，只把消息里的文字放在简单的动态背景上。"
+            "这不是 AI 生成的画面，文字描述的内容不会出现在画面中。文字：“{text}”。"
+        ),
+    ),
+    "card_length": (
+        "{wished} is not possible for a card, so it is {total}: 3 to 60 seconds.",
+        "标题卡的时长只能是 3 到 60 秒，不能是 {wished}，现为 {total}。",
+    ),
+    "card_left_out": (
+        "There is no time for the rest of the text ({count} more lines); ask for a longer card.",
+        "时长不够，还有 {count} 行文字没有显示；可以要求更长的标题卡。",
+    ),
     "no_such_clip": (
         "Nothing was changed: {name} is not among the clips of this session. There are: {names}.",
         "没有改动：{name} 不在这个会话的素材里。现有：{names}。",
