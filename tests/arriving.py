@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +22,18 @@ TALKS = Fault("run_sse", "talk", message="What do you mean?", times=0)
 
 
 @contextlib.asynccontextmanager
-async def against(root: Path, *faults: Fault) -> AsyncIterator[Place]:
+async def against(
+    root: Path, *faults: Fault, inbox_extra: str = "", env: Mapping[str, str] | None = None
+) -> AsyncIterator[Place]:
     """Run the daemon against a backend of its own."""
     with SandboxServer(root / "backend", faults=Faults(faults), heartbeat_s=0.2) as server:
-        place = Place(root / "place", backend=f'url = "{server.url}"', extra="[queue]\nworkers = 8")
+        place = Place(
+            root / "place", backend=f'url = "{server.url}"', extra="[queue]\nworkers = 8", inbox_extra=inbox_extra
+        )
         config = configuration.load(str(place.config_path), {})
         patience = replace(IMPATIENT, settle_reads_s=(0.0,))
-        env = {"HOME": str(place.root / "home")}
-        async with Daemon(config, env=env, settle=QUICK, patience=patience).running():
+        environment = {"HOME": str(place.root / "home"), **(env or {})}
+        async with Daemon(config, env=environment, settle=QUICK, patience=patience).running():
             yield place
 
 

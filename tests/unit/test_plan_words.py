@@ -37,8 +37,8 @@ ONLY_EXPORT = "it only asks for an export, which is made without the chat"
             (
                 'why: sends "cut the pauses"; "add music"; does not send "show my credits": it only asks for credits, '
                 f'which are answered without the chat; does not send "export in 4K": {ONLY_EXPORT}; exports mp4 1080p '
-                "high; 4K was asked for; 1080p is the most that can be exported.; The question about credits is answered "
-                "by the report's account_credits."
+                "high; 4K was asked for; 1080p is the most that can be exported.; The question about credits is "
+                "answered by the report's account_credits."
             ),
         ),
         (
