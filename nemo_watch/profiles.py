@@ -12,7 +12,8 @@ from nemo_watch.errors import SidecarError
 class SkillProfile:
     """A skill as its document presents it.
 
-    `session_language` is the language its document sends when it opens a session, "" if it sends none.
+    `session_language` is the language its document sends when it opens a session, "" if it sends none. `path` is the
+    SKILL.md that a config names in place of one of ours, "" for ours.
     """
 
     name: str
@@ -20,6 +21,7 @@ class SkillProfile:
     session_language: str = ""
     version: str = "1.0.0"
     platform: str = "unknown"
+    path: str = ""
 
 
 PROFILES = (

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nemo_watch import profiles
 from nemo_watch.model import SkillHeaders
-from nemo_watch.profiles import NAMES, PROFILES, SkillProfile, problem, profile
+from nemo_watch.profiles import NAMES, PROFILES, SkillProfile
 
-__all__ = [
-    "NAMES",
-    "PROFILES",
-    "InstalledSkill",
-    "SkillProfile",
-    "headers",
-    "installed",
-    "problem",
-    "profile",
-    "session_language",
-]
+__all__ = ["NAMES", "PROFILES", "InstalledSkill", "SkillProfile", "headers", "installed", "problem", "profile"]
 
 _WALKED_FOLDERS = 4000
 _FRONT_MATTER_BYTES = 16 * 1024
 _HEADER_LENGTH = 128
+_KEY = re.compile(r"""["']?(?P<key>[A-Za-z_][\w-]*)["']?\s*:(?:\s+(?P<value>.*))?$""")
+_BLOCK = re.compile(r"[|>][+-]?\d?(?:\s+#.*)?")
+_TAG = re.compile(r"^!\S*\s+")
+_QUOTED = re.compile(r"""\"(?P<double>(?:[^"\\]|\\.)*)\"|'(?P<single>(?:[^']|'')*)'""")
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,35 @@ class InstalledSkill:
     name: str
     version: str
     platform: str
+
+
+def profile(skill: str) -> SkillProfile:
+    """Return the built-in profile of that name, or the one that the SKILL.md at a path presents.
+
+    What a file leaves open, or one that is gone by now, is filled from the name of its folder and from the first of
+    ours: a session is opened as that one's document does.
+
+    Effects: reads the file at a path
+    Repeat: safe
+    Raises: SidecarError with the nearest name.
+    """
+    if "/" not in skill:
+        return profiles.profile(skill)
+    path = _skill_file(skill)
+    front = _front_matter(path)
+    name = _header_safe(front.get("name", "")) or _header_safe(os.path.basename(os.path.dirname(path)))
+    like = next((each for each in PROFILES if each.name == name), PROFILES[0])
+    version = _header_safe(front.get("version", "")) or like.version
+    return replace(like, name=name or like.name, version=version, platform="unknown", path=path)
+
+
+def problem(skill: str) -> str:
+    """Say what is wrong with a config's skill, "" if it is one of ours or the path of a SKILL.md."""
+    if "/" not in skill:
+        return profiles.problem(skill)
+    if not os.path.isabs(os.path.expanduser(skill)):
+        return f'the skill "{skill}" must be a name or a whole path that begins with / or ~/.'
+    return "" if os.path.isfile(_skill_file(skill)) else f"there is no {_skill_file(skill)}."
 
 
 def session_language(chosen: SkillProfile, language: str) -> str:
@@ -59,7 +85,7 @@ def headers(chosen: SkillProfile, env: Mapping[str, str], home: str) -> SkillHea
     Repeat: safe
     Source: contract.md 1.1; the variable SKILL_SOURCE feeds the platform, the skill's name feeds the source
     """
-    skill = installed(chosen.name, home)
+    skill = None if chosen.path else installed(chosen.name, home)
     return SkillHeaders(
         source=_header_safe(skill.name if skill else "") or chosen.name,
         version=_header_safe(skill.version if skill else "") or chosen.version,
@@ -78,13 +104,21 @@ def installed(name: str, home: str) -> InstalledSkill | None:
     return None
 
 
+def _skill_file(path: str) -> str:
+    """Find the SKILL.md that a path means: itself, or the one in that folder."""
+    whole = os.path.expanduser(path)
+    return whole if os.path.basename(whole).casefold() == "skill.md" else os.path.join(whole, "SKILL.md")
+
+
 def _skill_files(root: str) -> Iterator[str]:
-    """Walk in the same order every time, and not without end: a home folder may hold anything."""
-    walked = os.walk(root)
-    for folder, below, files in itertools.islice(walked, _WALKED_FOLDERS):
-        below[:] = sorted(each for each in below if each not in {"node_modules", ".git"})
-        if "SKILL.md" in files:
+    """Walk in the same order every time, and not without end: a home folder may hold anything, links in a ring too."""
+    seen: set[str] = set()
+    for folder, below, files in itertools.islice(os.walk(root, followlinks=True), _WALKED_FOLDERS):
+        real = os.path.realpath(folder)
+        below[:] = [] if real in seen else sorted(each for each in below if each not in {"node_modules", ".git"})
+        if real not in seen and "SKILL.md" in files:
             yield os.path.join(folder, "SKILL.md")
+        seen.add(real)
 
 
 def _front_matter(path: str) -> dict[str, str]:
@@ -97,18 +131,31 @@ def _front_matter(path: str) -> dict[str, str]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
         return {}
+    front = list(itertools.takewhile(lambda each: each.strip() not in {"---", "..."}, lines[1:]))
     values: dict[str, str] = {}
-    for line in itertools.takewhile(lambda each: each.strip() != "---", lines[1:]):
-        key, colon, value = line.partition(":")
-        if colon and key == key.strip() and not key.startswith("#"):
-            values.setdefault(key, _plain_value(value.strip()))
+    for number, line in enumerate(front):
+        found = _KEY.match(line)
+        if found is None:
+            continue
+        value = (found["value"] or "").strip()
+        if _BLOCK.fullmatch(value):
+            below = itertools.takewhile(lambda each: each[:1] in {" ", "\t"} or not each, front[number + 1 :])
+            value = " ".join(each.strip() for each in below).strip()
+        else:
+            value = _plain_value(value)
+        values.setdefault(found["key"], value)
     return values
 
 
 def _plain_value(value: str) -> str:
-    if value[:1] in {'"', "'"}:
-        return value[1:].partition(value[0])[0]
-    return value.partition(" #")[0].strip()
+    """Read a scalar of YAML; a list, a table or nothing is "" here."""
+    value = _TAG.sub("", value)
+    if quoted := _QUOTED.match(value):
+        if quoted["double"] is not None:
+            return re.sub(r"\\(.)", r"\1", quoted["double"])
+        return quoted["single"].replace("''", "'")
+    plain = _COMMENT.sub("", value).strip()
+    return "" if plain[:1] in {"[", "{", "&", "*"} or plain in {"~", "null"} else plain
 
 
 def _header_safe(value: str) -> str:

@@ -265,6 +265,15 @@ def credits_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def skills(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the attribution profiles: installed or built in, what each sends, an example, and which inbox uses it."""
+    from nemo_watch.cli.skills import run_skills
+
+    with _errors_as(as_json):
+        raise typer.Exit(run_skills(config, as_json=as_json))
+
+
+@app.command()
 def sandbox(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to listen; loopback only.")

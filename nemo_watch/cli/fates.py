@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from nemo_watch import folders, media, pipeline, sidecar
+from nemo_watch import folders, media, pipeline, routing, sidecar
 from nemo_watch.building import build_intake, inbox_rules
 from nemo_watch.cli.jobwords import job_words
 from nemo_watch.config import SESSION_CREDITS, Config, Inbox
@@ -50,7 +50,8 @@ class Fate:
     """What would happen to one file and why; the rest is only told where it applies.
 
     `phase` is the rule's short word, `mend` what a person can do, `credits` what it would cost at about. `unchanged_at`
-    is the file's own time stamp, `upcoming` says what would happen next and when.
+    is the file's own time stamp, `upcoming` says what would happen next and when. `work` is what there is to do, and
+    `left_out` what of the words is not sent, each with the sentence that says why.
     """
 
     inbox: str
@@ -73,6 +74,8 @@ class Fate:
     job: str = ""
     unchanged_at: datetime | None = None
     upcoming: str = ""
+    work: Work | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class Oracle:
@@ -200,6 +203,8 @@ class Oracle:
             notes=(*work.notes, *((UNSURE,) if drop.clip.rel in self.seen.unsure else ())),
             not_before_at=instructions.not_before_at,
             credits=SESSION_CREDITS,
+            work=work,
+            left_out=() if work.kind == "generate" else routing.taken_out(instructions.steps),
         )
 
     async def _known(self, drop: Drop, work: Work) -> Fate | None:

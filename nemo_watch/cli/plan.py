@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from nemo_watch import routing, urls
 from nemo_watch.cli import EXIT_FOUND, EXIT_GOOD
 from nemo_watch.cli.fates import Action, Fate, Oracle
 from nemo_watch.cli.jobwords import clock
@@ -184,7 +185,11 @@ def _row(fate: Fate) -> dict[str, Any]:
         "code": fate.code,
         "mend": fate.mend,
         "sidecar": source_table(fate.sidecar)["source"],
-        "messages": list(fate.messages),
+        "kind": fate.work.kind if fate.work is not None else None,
+        "url": urls.redacted(fate.work.url) if fate.work is not None and fate.work.url else "",
+        "messages": list(sent(fate)),
+        "answers": list(answers(fate)),
+        "left_out": [{"text": text, "why": why} for text, why in fate.left_out],
         "exports": [export_words(export) for export in fate.exports],
         "language": fate.language,
         "assets": [source_table(rel)["source"] for rel in fate.assets],
@@ -217,18 +222,45 @@ def fate_words(fate: Fate) -> str:
     return "; ".join(parts)
 
 
+def sent(fate: Fate) -> tuple[str, ...]:
+    """Give the messages as they go out: in a session of several clips each names its file."""
+    if fate.work is None or fate.work.kind not in ("ask", "batch"):
+        return fate.messages
+    if fate.work.kind == "ask":
+        return ()
+    prefix = f'Work only on the file "{fate.work.upload_name or fate.rel.rpartition("/")[2]}": '
+    return tuple(said if said.startswith(prefix) else f"{prefix}{said}" for said in fate.messages)
+
+
+def answers(fate: Fate) -> tuple[routing.Asked, ...]:
+    """Give what a question is about; () of what is no question."""
+    return routing.asked(fate.work.instruction) if fate.work is not None and fate.work.kind == "ask" else ()
+
+
 def _rule_words(fate: Fate) -> str:
     if fate.action == "edit":
-        sent = "; ".join(f'"{message}"' for message in fate.messages)
-        exported = ", ".join(export_words(export) for export in fate.exports)
-        parts = [f"{fate.why}: sends {sent}", f"exports {exported}"]
-        parts += [f"with {', '.join(fate.assets)}"] if fate.assets else []
-        parts += [f"not before {clock(fate.not_before_at)}"] if fate.not_before_at else []
-        return "; ".join([*parts, *fate.notes])
+        return "; ".join(_understood(fate))
     if fate.action == "reject":
         at = f" (line {fate.line}, column {fate.column})" if fate.line else ""
         return f"{fate.code}: {fate.why}{at} {fate.mend}".strip().removesuffix("." if fate.upcoming else "")
     return fate.why
+
+
+def _understood(fate: Fate) -> list[str]:
+    """Say how an instruction was understood: what is sent, what is exported, what is neither, and why."""
+    if asked := answers(fate):
+        return [f"{fate.why}: answers {' and '.join(asked)} without an edit", *fate.notes]
+    begins = {"url": f"uploads {urls.redacted(fate.work.url)} and " if fate.work is not None else ""}
+    first = begins.get(fate.work.kind, "") if fate.work is not None else ""
+    messages = "; ".join(f'"{message}"' for message in sent(fate))
+    parts = [f"{fate.why}: {first}sends {messages}"]
+    if fate.left_out and fate.messages == (routing.PLACE_MESSAGE,):
+        parts += ["that message is needed as there is nothing to export before the clip is on the timeline"]
+    parts += [f'does not send "{text}": {why[:1].lower()}{why[1:].removesuffix(".")}' for text, why in fate.left_out]
+    parts += [f"exports {', '.join(export_words(export) for export in fate.exports)}"]
+    parts += [f"with {', '.join(fate.assets)}"] if fate.assets else []
+    parts += [f"not before {clock(fate.not_before_at)}"] if fate.not_before_at else []
+    return [*parts, *fate.notes]
 
 
 def _print(config: Config, plans: Sequence[InboxPlan]) -> None:

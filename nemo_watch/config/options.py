@@ -230,7 +230,8 @@ class Inbox(Section):
         "a clip waits for its sidecar.",
     )
     skill: Annotated[str, BeforeValidator(_name)] = Field(
-        default="ai-video-pro-online", description="The attribution profile, one of the five built in."
+        default="ai-video-pro-online",
+        description="The attribution profile: one that `nemo-watch skills` lists, or the path of a SKILL.md.",
     )
     language: str = Field(
         default="en",

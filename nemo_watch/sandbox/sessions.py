@@ -24,7 +24,8 @@ async def open_session(request: Request) -> Response:
     language = text_of(body.get("language"))[:35] or "en"
     name = text_of(body.get("task_name"))[:500] or "project"
     session = await backend.db(backend.store.open_session, user_id, name, language)
-    note(request, session_id=session.session_id, language=language, task_name=name)
+    arrived = {key: text_of(body[key])[:500] for key in ("task_name", "language") if key in body}
+    note(request, session_id=session.session_id, language=language, task_name=name, body=arrived)
     data = {"task_id": session.task_id, "session_id": session.session_id, "user_id": user_id}
     return reply(backend.wire.ok(data))
 

@@ -148,7 +148,7 @@ class TomlSidecar:
         return SidecarError(
             " ".join(problem.message for problem in ordered),
             code=first.code,
-            hint=" ".join(hints) or "Mend the file and drop it again.",
+            hint=" ".join([*hints, "Mend the file and drop it again."]),
             line=first.line,
             column=first.column,
         )

@@ -105,6 +105,7 @@ def test_plan_tells_every_files_fate_and_touches_nothing(
     assert (talk["action"], talk["credits"], talk["sidecar"]) == ("edit", 50, "talk.txt")
     assert talk["messages"] == ["cut the pauses, add background music"]
     assert talk["exports"] == ["mp4 720p high"]
+    assert ([each["text"] for each in talk["left_out"]], talk["kind"]) == (["export in 720p"], "edit")
     one = rows["shorts/one.mp4"]
     assert (one["action"], one["sidecar"], one["assets"]) == ("edit", "shorts/_default.toml", ["shorts/logo.png"])
     assert (rows["lonely.mp4"]["action"], rows["lonely.mp4"]["phase"]) == ("wait", "no_instruction")

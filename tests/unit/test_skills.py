@@ -85,3 +85,51 @@ def test_headers_are_never_empty_and_always_safe(fs: FakeFilesystem, text: str) 
         assert value.isascii()
         assert value.isprintable()
     assert found.platform == "clawhub"
+
+
+@pytest.mark.parametrize(
+    ("front", "name", "version"),
+    [
+        ("name: a-b\nversion: 1.2", "a-b", "1.2"),
+        ("\ufeff# SKILL\nname: a # no\nversion: 1#2", "", ""),  # no front matter: it begins with a comment
+        ("name: \"a \\\"b\\\" # c\" # d\nversion: 'it''s'", 'a "b" # c', "it's"),
+        ("\"name\": a\n'version' : 2", "a", "2"),
+        ("name: >-\n  a\n  b\nversion: |\n  3\nother: 1", "a b", "3"),
+        ("name: !!str a\nversion: [1, 2]", "a", ""),
+        ("name:\n  - a\nversion: {a: 1}", "", ""),
+        ("name: ~\nversion: null", "", ""),
+        ("tags:\n- name: x\n  version: 9\nname: a\nname: b\nversion:", "a", ""),
+        ("name:a\nversion: 2\n...\nversion: 3", "", "2"),
+        ("description: see https://a/b: name: x\nname: a\r\nversion: 2\r", "a", "2"),
+    ],
+)
+def test_front_matter_as_people_write_it(fs: FakeFilesystem, front: str, name: str, version: str) -> None:
+    text = front if front.startswith("\ufeff") else f"---\n{front}\n---\nname: z\n"
+    fs.create_file(f"{HOME}/.clawhub/video-editing-with/SKILL.md", contents=text, encoding="utf-8")
+    found = skills.installed(name or "video-editing-with", HOME)
+    assert found is not None
+    assert (found.name, found.version, found.platform) == (name, version, "clawhub")
+
+
+def test_skills_behind_links_are_found_and_a_ring_of_links_has_an_end(fs: FakeFilesystem) -> None:
+    fs.create_file("/src/mine/SKILL.md", contents="---\nname: video-editing-with\nversion: 5\n---\n")
+    fs.create_symlink(f"{HOME}/.cursor/skills/mine", "/src/mine")
+    fs.create_symlink("/src/mine/again", "/src")
+    found = skills.headers(skills.profile("video-editing-with"), {}, HOME)
+    assert found == SkillHeaders("video-editing-with", "5", "cursor")
+
+
+def test_a_skill_by_its_path(fs: FakeFilesystem) -> None:
+    fs.create_file("/s/own/SKILL.md", contents="---\nname: video-skill-online\nversion: 6\n---\n")
+    fs.create_file("/s/silent/SKILL.md", contents="nothing")
+    fs.create_file(f"{HOME}/.clawhub/SKILL.md", contents="---\nname: video-skill-online\nversion: 7\n---\n")
+    for path in ("/s/own", "/s/own/", "/s/own/SKILL.md"):
+        own = skills.profile(path)
+        assert skills.problem(path) == ""
+        assert skills.headers(own, {}, HOME) == SkillHeaders("video-skill-online", "6", "unknown")
+        assert skills.session_language(own, "en") == "en"
+    silent = skills.profile("/s/silent/SKILL.md")
+    assert skills.headers(silent, {"SKILL_SOURCE": "nas"}, HOME) == SkillHeaders("silent", "1.0.0", "nas")
+    assert skills.session_language(silent, "en") == ""
+    assert skills.problem("/s/gone") == "there is no /s/gone/SKILL.md."
+    assert "whole path" in skills.problem("s/own")
