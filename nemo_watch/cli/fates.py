@@ -17,10 +17,11 @@ from nemo_watch.config import SESSION_CREDITS, Config, Inbox
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
 from nemo_watch.intake import SettleRules, settle_rules
+from nemo_watch.intake.names import name_key, rel_keys
 from nemo_watch.intake.words import age
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import job_of_file, known_sizes
-from nemo_watch.model import OPEN_STATES, Drop, Export, FileRef, FileStamp, Instructions, Job, Waiting, Work
+from nemo_watch.model import OPEN_STATES, Drop, Export, FileRef, FileStamp, Instructions, Job, Routed, Waiting, Work
 from nemo_watch.mounts import FileSystem
 from nemo_watch.pipeline.following import ALL, is_of_another
 from nemo_watch.pipeline.house import paid_so_far
@@ -39,6 +40,10 @@ _UNTIL = {
     "no_instruction": "one comes",
     "placeholder": "its content is there",
     "settled": "one comes",
+    "clip": "that clip is a job, or gone",
+    "member": "all clips of the batch are there and whole",
+    "batch": "that clip is ready",
+    "missing": "it comes",
     "sidecar": "that file stands still",
     "writer": "that one has closed it",
 }
@@ -119,9 +124,11 @@ class Oracle:
             if job is not None:
                 words = job_words(job, running=self._running)
                 return Fate(self._inbox.name, ref.rel, "known", words, phase=job.state, job=job.job_id)
-        drop = self.seen.drops.get(ref.rel)
-        if drop is not None:
+        drop = self.seen.drops.get(ref.rel) or self.seen.parts.get(ref.rel)
+        if drop is not None and drop.kind == "edit":
             fate = await self._of_drop(drop)
+        elif drop is not None:
+            fate = await self._of_work(drop, ref)
         else:
             fate = self._of_waiting(ref.rel, self.seen.waits.get(ref.rel) or self._intake.why(ref.rel, 0.0))
         return replace(fate, unchanged_at=_moment(ref.stamp), upcoming=self._upcoming(fate))
@@ -129,7 +136,7 @@ class Oracle:
     def _upcoming(self, fate: Fate) -> str:
         """Say what would come next: without a daemon nothing does."""
         match fate.action:
-            case "edit" | "known" | "reject" if fate.rel in self.seen.drops:
+            case "edit" | "known" | "reject" if fate.rel in self.seen.after_s:
                 after = age(self.seen.after_s[fate.rel])
                 when = f"within {after}" if self._running else f"{after} after the daemon starts"
                 what = "is" if self._running else "would be"
@@ -167,21 +174,73 @@ class Oracle:
 
     async def _of_drop(self, drop: Drop) -> Fate:
         rel, inbox = drop.clip.rel, self._inbox.name
-        sidecar = drop.sidecar.rel if drop.sidecar is not None else ""
+        own = drop.sidecar.rel if drop.sidecar is not None else ""
         if drop.refusal is not None:
             said = drop.refusal
-            return Fate(inbox, rel, "reject", said.message, "offered", said.code, said.action, sidecar=sidecar)
+            return Fate(inbox, rel, "reject", said.message, "offered", said.code, said.action, sidecar=own)
         try:
             instructions, work = await pipeline.understand(self._rules, drop)
             known = await self._known(drop, work)
         except SidecarError as error:
-            refused = Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=sidecar)
+            refused = Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=own)
             return replace(refused, line=error.line, column=error.column)
         except MediaError as error:
             if error.code in ("changed", "gone"):
                 return Fate(inbox, rel, "wait", CHANGING, phase="settling")
-            return Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=sidecar)
+            return Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=own)
         return self._told(drop, instructions, work) if known is None else known
+
+    async def _of_work(self, drop: Drop, ref: FileRef) -> Fate:
+        """Tell the fate of a text that gives work by itself, or of one clip of a batch."""
+        inbox, part = self._inbox.name, next((part for part in drop.parts if part.clip == ref), None)
+        refusal = part.refusal if part is not None else drop.refusal
+        sidecar_rel = drop.clip.rel if part is not None else ""
+        if refusal is not None:
+            said = (refusal.message, "offered", refusal.code, refusal.action)
+            return Fate(inbox, ref.rel, "reject", *said, sidecar=sidecar_rel)
+        if drop.kind == "ask":
+            return Fate(inbox, ref.rel, "serve", "it is a question: the answer comes to the outbox, nothing is paid")
+        try:
+            data = await self._rules.inbox.call(folders.read_small, self._inbox.path, drop.clip, sidecar.LIMIT_BYTES)
+            instructions = sidecar.parse(data, drop.clip.rel.rpartition("/")[2])
+        except SidecarError as error:
+            refused = Fate(inbox, ref.rel, "reject", error.message, "offered", error.code, error.hint)
+            return replace(refused, line=error.line, column=error.column, sidecar=sidecar_rel)
+        except MediaError:
+            return Fate(inbox, ref.rel, "wait", CHANGING, phase="settling")
+        if drop.kind == "batch" and part is None:
+            return Fate(inbox, ref.rel, "serve", f"it is a batch: {len(drop.parts)} clips that share one session")
+        return self._work_told(drop, ref, instructions, sidecar_rel)
+
+    def _work_told(self, drop: Drop, ref: FileRef, instructions: Instructions, sidecar_rel: str) -> Fate:
+        why = {
+            "refine": "it goes on from what was made of its clip, without another upload",
+            "generate": "a clip is made from its text alone",
+            "url": "the clip is uploaded from the address it names",
+            "batch": "it is a clip of a batch",
+        }
+        steps, exports = instructions.steps, instructions.exports
+        for clip in instructions.clips:
+            folder = drop.clip.rel.rpartition("/")[0]
+            if name_key(ref.rel) in rel_keys(folder, (clip.file,)):
+                steps, exports = clip.steps, clip.exports or exports
+        routed = routing.route(steps, exports)
+        if drop.kind == "generate":  # its text is sent as it is
+            routed = Routed(("\n---\n".join(steps),), exports)
+        return Fate(
+            self._inbox.name,
+            ref.rel,
+            "edit",
+            why[drop.kind],
+            phase="offered",
+            sidecar=sidecar_rel,
+            messages=routed.messages,
+            exports=routed.exports or (Export(),),
+            language=instructions.language or self._inbox.language,
+            notes=routed.notes,
+            not_before_at=instructions.not_before_at,
+            credits=SESSION_CREDITS * (2 if drop.kind == "generate" else 1),
+        )
 
     def _told(self, drop: Drop, instructions: Instructions, work: Work) -> Fate:
         origin = {

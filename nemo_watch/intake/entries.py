@@ -8,7 +8,9 @@ from typing import Literal, TypeVar
 
 from nemo_watch.intake.names import (
     CLIP_ROLES,
+    FOREIGN,
     SIDECAR_SUFFIXES,
+    STILL,
     TEXT,
     TEXT_ROLES,
     VIDEO,
@@ -19,6 +21,7 @@ from nemo_watch.intake.names import (
     name_key,
     sidecar_keys,
     split_name,
+    stem_without_language,
 )
 from nemo_watch.intake.rules import Verdict, Writer
 from nemo_watch.intake.stamps import unpacked
@@ -123,7 +126,8 @@ class Folder:
 
     `handled` are files that are a job or known to the ledger, with the packed stamp that is. `stems` are names of
     clips by their folded stem, handled ones too, made when first asked for: a folder without texts never needs them,
-    and they cost as much as the names. `texts` are sidecars, defaults and subtitles by their folded name, `works` are
+    and they cost as much as the names. `texts` are sidecars, defaults and subtitles by their folded name, `tagged` are
+    those names of subtitles with a language, by the stem before it, `works` are
     texts that give work by themselves. `followers` are refinements that wait, by the folded name or stem of their clip.
     `listing` is the one that was taken in last, if nothing differed from it then and nothing was touched since.
     """
@@ -138,6 +142,7 @@ class Folder:
     handled: dict[str, bytes] = field(default_factory=dict)
     _stems: dict[str, tuple[str, ...]] | None = None
     texts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    tagged: dict[str, tuple[str, ...]] = field(default_factory=dict)
     works: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     followers: dict[str, dict[Entry, None]] = field(default_factory=dict)
     controls: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -170,6 +175,8 @@ class Folder:
         elif entry.role in TEXT_ROLES:
             key = name_key(entry.name)
             self.texts[key] = (*self.texts.get(key, ()), entry)
+            if entry.role == "subtitle" and (stem := stem_without_language(entry.name)):
+                self.tagged[stem] = (*self.tagged.get(stem, ()), key)
         elif entry.role in WORK_ROLES:
             key = name_key(entry.name)
             self.works[key] = (*self.works.get(key, ()), entry)
@@ -192,6 +199,8 @@ class Folder:
         key = name_key(entry.name)
         if entry.role in TEXT_ROLES:
             drop_from(self.texts, key, entry)
+            if entry.role == "subtitle" and key not in self.texts:
+                drop_from(self.tagged, stem_without_language(entry.name), key)
         elif entry.role in WORK_ROLES:
             drop_from(self.works, key, entry)
         elif entry.role == "control":
@@ -242,10 +251,18 @@ class Folder:
         return any(other != name and split_name(other)[1] in VIDEO for other in from_stem)
 
     def companions(self, name: str) -> list[Entry]:
-        """List the subtitles with a clip's stem, by name."""
+        """List the subtitles with a clip's stem, then those with a language behind it, by name.
+
+        One whose whole stem is that of another clip belongs to that one.
+        """
         stem = name_key(split_name(name)[0])
-        found = (self.text(stem + suffix, name) for suffix in (".srt", ".vtt"))
+        keys = [stem + suffix for suffix in (".srt", ".vtt")]
+        tagged = sorted(key for key in self.tagged.get(stem, ()) if not self._has_media(split_name(key)[0]))
+        found = (self.text(key, name) for key in dict.fromkeys((*keys, *tagged)))
         return [entry for entry in found if entry is not None and entry.kind == "file"]
+
+    def _has_media(self, stem: str) -> bool:
+        return any(split_name(name)[1] in VIDEO | STILL | FOREIGN for name in self.stems.get(stem, ()))
 
     def clips_of_text(self, name: str) -> Iterator[Entry]:
         """Find the waiting clips that a sidecar or subtitle may belong to."""
@@ -258,7 +275,7 @@ class Folder:
         """Name the clips that a sidecar or subtitle may belong to, handled ones too."""
         key = name_key(name)
         base = next((key[: -len(suffix)] for suffix in SIDECAR_SUFFIXES if key.endswith(suffix)), "")
-        for stem in {base, split_name(base)[0], split_name(key)[0]}:
+        for stem in {base, split_name(base)[0], split_name(key)[0], stem_without_language(name)}:
             yield from self.stems.get(stem, ())
 
     def clips_to_refine(self, key: str) -> list[Entry]:

@@ -52,6 +52,7 @@ _WORK: tuple[tuple[str, Role], ...] = (
 )
 _ANY_LITTER = re.compile("|".join(fnmatch.translate(glob) for glob in _LITTER))
 _ANY_OWN = re.compile("|".join(fnmatch.translate(glob) for glob in _OWN))
+_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8}){0,2}\Z")
 _HEX8 = re.compile(r"[0-9a-f]{8}\Z")
 
 
@@ -117,6 +118,12 @@ def refined_key(name: str) -> str:
     """Fold what a `.refine` file goes on from: a clip's name or its stem; "" if it is no such file."""
     key = name_key(name)
     return next((key[: -len(suffix)] for suffix, role in _WORK if role == "refine" and key.endswith(suffix)), "")
+
+
+def stem_without_language(name: str) -> str:
+    """Fold the stem of a subtitle without its language: `clip` of `clip.zh-CN.srt`; "" if it names none."""
+    stem, _dot, tag = name_key(split_name(name)[0]).rpartition(".")
+    return stem if stem and _LANGUAGE_TAG.match(tag) else ""
 
 
 def guarded_keys(control_name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from nemo_watch.intake import SettleRules, Verdict, Writer
 from nemo_watch.intake.names import name_key
-from nemo_watch.model import SightingKind, Waiting
+from nemo_watch.model import Drop, SightingKind, TomlFacts, Waiting
 from tests.unit.intake_world import Pretended, world
 
 SIDECARS = {
@@ -28,6 +28,15 @@ SIDECARS = {
     "sub/caf\u00c9.mp4": ("sub/cafe\u0301.txt",),
 }
 CLIPS = tuple(SIDECARS)
+WORKS = {
+    "credits.ask.txt": "ask",
+    "one.refine.txt": "refine",
+    "sub/cat.prompt.txt": "generate",
+    "sub/link.toml": "url",
+}
+MEMBERS = ("trip/a.mp4", "trip/in/b.mov")
+PROJECT = "trip/project.toml"
+"""It is laid down first, and stays: what comes later to its folder is a part of it."""
 DEFAULTS = ("_default.txt", "sub/_default.toml", "sub/_DEFAULT.txt", "sub/deep/_default.txt")
 TEXTS = (*sorted({name for names in SIDECARS.values() for name in names}), *DEFAULTS)
 CONTROLS = ("one.mp4.part", "sub/three.mkv.aria2", "cafe\u0301.mp4.crdownload", ".one.mp4.Ab12Cd", "sub/.DS_Store")
@@ -63,6 +72,8 @@ class Arrivals(RuleBasedStateMachine):
     def begin(self, *, polled: bool) -> None:
         self.polled = polled
         self.w = world(settle=RULES, polled=polled)
+        self.w.put(PROJECT, event=None, facts=TomlFacts(clips=("a.mp4", "in/B.mov")))
+        self.w.scan()
 
     def _write(self, rel: str, event: SightingKind | None, verdict: Verdict = "whole", writer: Writer = "none") -> None:
         if rel.startswith("bad"):
@@ -84,11 +95,25 @@ class Arrivals(RuleBasedStateMachine):
     def write_text(self, rel: str, event: SightingKind | None) -> None:
         self._write(rel, event)
 
+    @rule(rel=st.sampled_from(tuple(WORKS)), event=st.sampled_from(["closed", "moved", None]))
+    def write_work(self, rel: str, event: SightingKind | None) -> None:
+        facts = TomlFacts(is_url=True) if WORKS[rel] == "url" else None
+        self.w.put(rel, event=None if self.polled else event, facts=facts)
+        self.changed_s[rel] = self.w.now_s
+
+    @rule(rel=st.sampled_from(MEMBERS), event=st.sampled_from(["closed", "moved", None]))
+    def write_member(self, rel: str, event: SightingKind | None) -> None:
+        self._write(rel, event)
+
+    @rule(rel=st.sampled_from(MEMBERS), kind=st.sampled_from(["closed", "created", "moved", "scanned"]))
+    def late_event_of_a_member(self, rel: str, kind: SightingKind) -> None:
+        self.w.see(rel, kind)
+
     @rule(rel=st.sampled_from(CONTROLS))
     def write_control(self, rel: str) -> None:
         self._write(rel, "created")
 
-    @rule(rel=st.sampled_from((*CLIPS, *TEXTS, *CONTROLS)), told=st.booleans())
+    @rule(rel=st.sampled_from((*CLIPS, *TEXTS, *CONTROLS, *WORKS, *MEMBERS)), told=st.booleans())
     def remove(self, rel: str, *, told: bool) -> None:
         if rel in self.w.files:
             self.w.remove(rel, event=told and not self.polled)
@@ -169,6 +194,9 @@ class Arrivals(RuleBasedStateMachine):
         for drop, at_s in zip(new, times, strict=True):
             rel = drop.clip.rel
             found = self.w.files.get(rel)
+            if drop.kind != "edit":
+                self._check_work(drop, at_s)
+                continue
             still_s = at_s - self.changed_s[rel] + LITTLE_S
             if found is None or found.stamp != drop.clip.stamp:
                 continue  # it changed after the drop, in the same step of the test
@@ -191,9 +219,21 @@ class Arrivals(RuleBasedStateMachine):
                 text = self.w.files[drop.sidecar.rel]
                 quiet_s = at_s - self.changed_s[drop.sidecar.rel] + LITTLE_S
                 assert text.stamp != drop.sidecar.stamp or quiet_s >= RULES.sidecar_s
-        stamps = [drop.clip.stamp for drop in self.w.drops]
+        stamps = [drop.clip.stamp for drop in self.w.drops if drop.kind != "batch"]
+        parts = [part for drop in self.w.drops for part in drop.parts]
+        stamps += [part.clip.stamp for part in parts if part.refusal is None]
         assert len(stamps) == len(set(stamps)), "the same bytes twice"
         self.checked = len(self.w.drops)
+
+    def _check_work(self, drop: Drop, at_s: float) -> None:
+        assert drop.kind == WORKS.get(drop.clip.rel, "batch")
+        refs = [part.clip for part in drop.parts if part.refusal is None] if drop.kind == "batch" else [drop.clip]
+        assert drop.kind != "batch" or drop.parts
+        window_s = RULES.sidecar_s if drop.kind != "batch" else RULES.polled_s if self.polled else RULES.closed_s
+        for ref in refs:
+            found = self.w.files.get(ref.rel)
+            if found is not None and found.stamp == ref.stamp:
+                assert at_s - self.changed_s[ref.rel] + LITTLE_S >= window_s
 
     def teardown(self) -> None:
         if not self.changed_s:
@@ -202,10 +242,12 @@ class Arrivals(RuleBasedStateMachine):
             self.w.files.pop(control, None)
         for _ in range(5):
             self.w.scan()
-            self.w.run(100)
+            self.w.run(300)
         self._check_drops()
         assert self.w.intake.idle()
         dropped = {drop.clip.stamp for drop in self.w.drops}
+        dropped |= {part.clip.stamp for drop in self.w.drops for part in drop.parts}
+        assert all(found.stamp in dropped for rel, found in self.w.files.items() if rel in (*WORKS, *MEMBERS)), "lost"
         for rel, found in self.w.files.items():
             if rel in CLIPS:
                 is_due = found.verdict not in ("incomplete", "placeholder")

@@ -6,7 +6,7 @@ import pytest
 
 from nemo_watch.intake import Intake
 from nemo_watch.model import ANY_INODE, FileStamp, TomlFacts
-from tests.unit.intake_world import world
+from tests.unit.intake_world import World, world
 
 KINDS = {
     "credits.ask.txt": "ask",
@@ -267,3 +267,42 @@ def test_a_url_costs_and_is_waited_for_only_when_it_is_one() -> None:
     assert (w.intake.expected(), w.intake.waiting_count) == (frozenset({"film.toml"}), 1)
     w.remove("film.toml")
     assert (w.intake.expected(), w.intake.waiting_count) == (frozenset(), 0)
+
+
+# ---------------------------------------------------------------- subtitles
+
+
+def companions(w: World, rel: str) -> list[str]:
+    return [ref.rel for drop in w.drops if drop.clip.rel == rel for ref in drop.companions]
+
+
+def test_subtitles_with_a_language_go_with_their_clip() -> None:
+    w = world()
+    w.put("Clip.mp4")
+    w.put("clip.txt")
+    for name in ("clip.zh-CN.srt", "Clip.en.VTT", "clip.pt_BR.srt", "clip.srt", "clip.part one.srt", "clip.2.srt"):
+        w.put(name)
+    w.run(5)
+    assert companions(w, "Clip.mp4") == ["clip.srt", "Clip.en.VTT", "clip.pt_BR.srt", "clip.zh-CN.srt"]
+
+
+def test_one_with_the_whole_stem_of_another_clip_belongs_to_that_one() -> None:
+    w = world()
+    for name in ("clip.mp4", "clip.txt", "clip.en.mov", "clip.en.txt", "clip.en.srt", "clip.de.srt", "clip.de.pdf"):
+        w.put(name)
+    w.run(5)
+    assert companions(w, "clip.en.mov") == ["clip.en.srt"]
+    assert companions(w, "clip.mp4") == ["clip.de.srt"]
+
+
+def test_a_subtitle_with_a_language_is_waited_for_and_may_go() -> None:
+    w = world()
+    w.put("clip.mp4")
+    w.put("clip.txt")
+    w.put("clip.en.srt", writer="open")
+    w.run(20)
+    assert (w.reason("clip.mp4"), w.intake.serves("clip.en.srt")) == ("sidecar", True)
+    w.remove("clip.en.srt")
+    w.run(1)
+    assert w.dropped() == ["clip.mp4"]
+    assert not companions(w, "clip.mp4")
