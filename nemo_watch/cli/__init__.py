@@ -66,7 +66,9 @@ def _errors_as(as_json: bool) -> Iterator[None]:
 
 
 def _exit_code(error: NemoWatchError) -> int:
-    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FOUND
+    if isinstance(error, ConfigError):
+        return EXIT_CONFIG
+    return EXIT_USAGE if error.code == "usage" else EXIT_FOUND
 
 
 def _version(asked: bool) -> None:
@@ -183,7 +185,7 @@ def plan(
     what: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it at run time
         typer.Argument(
-            metavar="[INBOX|PATH]",
+            metavar="INBOX|PATH",
             help="An inbox's name, or a file or folder in one; default: all.",
             autocompletion=completing.inboxes,
         ),
@@ -203,7 +205,7 @@ def resume(
     inbox: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it at run time
         typer.Argument(
-            metavar="[INBOX]", help="The inbox that is to go on; default: all.", autocompletion=completing.inboxes
+            metavar="INBOX", help="The inbox that is to go on; default: all.", autocompletion=completing.inboxes
         ),
     ] = None,
     config: ConfigOption = None,
@@ -294,7 +296,7 @@ def sandbox(
     store: Annotated[
         str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
     ] = "~/.local/state/nemo-watch/sandbox",
-    credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
+    credits: Annotated[int, typer.Option(min=0, metavar="N", help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
     profile: Annotated[
         str,
         typer.Option(
@@ -305,7 +307,8 @@ def sandbox(
         str, typer.Option(metavar="FILE", help="A TOML script of what goes wrong, for tests; see CONTRIBUTING.md.")
     ] = "",
     clock: Annotated[
-        float, typer.Option(min=0.001, max=1e6, help="How many of its seconds pass in a real one, for tests.")
+        float,
+        typer.Option(min=0.001, max=1e6, metavar="N", help="How many of its seconds pass in a real one, for tests."),
     ] = 1.0,
     speech_model: Annotated[
         str,
@@ -349,7 +352,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that knows no such letter shows a "?"
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        app()
+        app(prog_name="nemo-watch")
     except ConfigError as error:
         for problem in error.problems:
             errors.print(f"config: {problem}", markup=False)

@@ -1,4 +1,4 @@
-"""How commands describe themselves: an option that takes no value is shown without one.
+"""How commands describe themselves: no `<bool>` beside a flag, no `<str>` beside an argument.
 
 Pure but for the typer library.
 """
@@ -10,15 +10,21 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 
+def _nothing(*_context: Any, **_named: Any) -> str:
+    return ""
+
+
 def _without_types(params: list[Any]) -> list[Any]:
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        elif param.param_type_name == "argument" and hasattr(param, "display_type_rich"):
+            param.display_type_rich = _nothing  # its name says it all
     return params
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help shows no `<bool>`."""
+    """A command whose help shows no types."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Give the options as they are shown."""
