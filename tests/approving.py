@@ -28,7 +28,7 @@ ROOT = re.compile(r"/tmp/nemo-watch-approved-\w{8}")
 # Each placeholder is as long as what it stands for: tables stay as they are.
 PLACEHOLDERS = (
     (ROOT, "/tmp/nemo-watch-approved-XXXXXXXX"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"), "YYYY-MM-DDThh:mm:ss+00:00"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"), "MOMENT"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "YYYY-MM-DD"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "hh:mm:ss"),
     (re.compile(r"\b\d\d-\d\d\b"), "MM-DD"),
@@ -63,14 +63,8 @@ class Screen(io.StringIO):
 def said(args: Sequence[str], *, columns: int, is_terminal: bool = True) -> tuple[str, int]:
     """Run a command in this process; what it printed and its exit code."""
     screen = Screen(is_terminal=is_terminal)
-    environment = {
-        "COLUMNS": str(columns),
-        "TERM": "xterm",
-        "NO_COLOR": "1",
-        "LANG": "C.UTF-8",
-        "PATH": "/usr/bin",
-        "HOME": "/nonexistent",
-    }
+    environment = {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1", "LANG": "C.UTF-8"}
+    environment |= {"PATH": "/usr/bin", "HOME": "/nonexistent"}
     with (
         patch.dict(os.environ, environment, clear=True),
         patch.object(sys, "argv", ["nemo-watch", *args]),
@@ -146,7 +140,7 @@ def outputs(place: Prepared) -> Iterator[Text]:
     for name, args in levers.items():
         yield Text(name, (*args, *end), 100)
     yield Text("cancel-json", ("cancel", "city at night.prompt.txt", *end, "--json"), 0)
-    yield Text("retry-json", ("retry", "broken.mp4", "--from", "edit", *end, "--json"), 0)
+    yield Text("retry-json", ("retry", "talk.mp4", "--from", "render", *end, "--json"), 0)
     yield Text("pause-json", ("pause", *end, "--json"), 0)
     yield Text("resume-json", ("resume", *end, "--json"), 0)
     yield Text("credits", ("credits", *end), 100)

@@ -257,10 +257,9 @@ def _draw(console: Console, fates: Sequence[Fate]) -> None:
             print("\t".join(plain(cell) for cell in row))  # rich would make spaces of the tabs
         return
     if rows and console.width < LEAST_TABLE:
-        for what, file, cost, why in rows:
-            console.print(
-                f"[bold]{safe(file)}[/bold]: {what}{f', {cost} credits' if cost != '-' else ''}", soft_wrap=False
-            )
+        for what, file, about, why in rows:
+            cost = "" if about == "-" else f", {about} credits"
+            console.print(f"[bold]{safe(file)}[/bold]: {what}{cost}", soft_wrap=False)
             console.print(Padding(safe(why), (0, 0, 0, 2)), soft_wrap=False)
     elif rows:
         table = Table("what", "file", "credits", "why, and what is sent")
