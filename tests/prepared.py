@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from nemo_watch import reply
 from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.rows import pack_stamp
 from nemo_watch.model import Export, Failure, FileRef, FileStamp, Job, Json, Work
 from nemo_watch.statefolder import LEDGER_NAME
 
@@ -68,7 +70,7 @@ class Prepared:
                 edit_id=job_id[:-2],
                 inbox="videos",
                 clip=FileRef(rel, FileStamp(number, 1000 * number, number)),
-                sha256="",
+                sha256="ab" * 32,
                 work=self.work(),
                 state="ready",
                 priority=0,
@@ -136,7 +138,7 @@ class Prepared:
     async def _deliver(self, ledger: Ledger, job: Job) -> None:
         outbox = self.root / "outbox"
         for name in ("talk.mp4", "small.mp4", "talk.report.toml"):
-            (outbox / name).write_bytes(b"x" * 2_400_000)
+            (outbox / name).write_bytes(b"x")
 
         async def done(name: str, seconds: float, data: Json) -> None:
             await ledger.done(job.job_id, name, "t", data, started_at=datetime.now(UTC) - timedelta(seconds=seconds))
@@ -154,9 +156,16 @@ class Prepared:
         report = "credits_spent = 50\n[account_credits]\nbefore = 200\nafter = 150\n"
         target = str(outbox / "talk.report.toml")
         await done("deliver", 2.0, {"files": files, "report": report, "report_target": target})
-        moves = [{"target": str(self.root / "archive" / name)} for name in ("talk.mp4", "talk.txt")]
+        stamp = pack_stamp(job.clip.stamp)
+        moves = [
+            {"rel": name, "target": str(self.root / "archive" / name), "stamp": stamp}
+            for name in ("talk.mp4", "talk.txt")
+        ]
         await done("archive", 1.0, {"moves": moves})
         (self.root / "archive" / "talk.mp4").write_bytes(b"x")
+        for name in ("holiday.m4v", "holiday.txt", "readme.md", "broken.mp4"):
+            (self.root / "inbox" / name).write_bytes(b"cut the pauses")
+            os.utime(self.root / "inbox" / name, (1.7e9, 1.7e9))
 
     async def _answer(self, ledger: Ledger, job: Job) -> None:
         target = self.root / "outbox" / "money.answer.txt"
@@ -186,7 +195,7 @@ class Prepared:
                 "total": 100_000_000,
                 "unit": "bytes",
                 "rate": 1_020_000.0,
-                "ends": (now + timedelta(seconds=58)).isoformat(),
+                "ends": (now + timedelta(seconds=245)).isoformat(),
             },
             {
                 "job": "4" * 16 + "-1",
@@ -198,7 +207,7 @@ class Prepared:
                 "total": 100.0,
                 "unit": "percent",
                 "rate": 0.2,
-                "ends": (now + timedelta(seconds=300)).isoformat(),
+                "ends": (now + timedelta(seconds=305)).isoformat(),
             },
         ]
 

@@ -6,6 +6,7 @@ Touches: the terminal. Rooms are imported inside the commands, so that `--help` 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -15,18 +16,25 @@ import typer
 from rich.console import Console
 
 from nemo_watch import __version__
+from nemo_watch.cli import completing
+from nemo_watch.cli.commands import PlainCommand, PlainGroup
 from nemo_watch.errors import ConfigError, NemoWatchError
 
 EXIT_GOOD, EXIT_FOUND, EXIT_USAGE, EXIT_WAITING, EXIT_CONFIG = 0, 1, 2, 75, 78
 
 app = typer.Typer(
     name="nemo-watch",
+    cls=PlainGroup,
     help="Drop a video and a text file into a folder, get the finished video back.",
+    epilog="Begin with: nemo-watch demo. Then: nemo-watch init, and nemo-watch run.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+START, LOOK, ACT, MORE = "Get started", "Look", "Act", "More"
+"""The panels that --help sorts the commands into."""
 
 ConfigOption = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it at run time
@@ -34,7 +42,11 @@ ConfigOption = Annotated[
 ]
 JobArgument = Annotated[
     str,
-    typer.Argument(metavar="JOB", help="A job's id or the beginning of it, or a clip that one job alone knows."),
+    typer.Argument(
+        metavar="JOB",
+        help="A job's id or the beginning of it, or a clip that one job alone knows.",
+        autocompletion=completing.jobs,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -54,7 +66,9 @@ def _errors_as(as_json: bool) -> Iterator[None]:
 
 
 def _exit_code(error: NemoWatchError) -> int:
-    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FOUND
+    if isinstance(error, ConfigError):
+        return EXIT_CONFIG
+    return EXIT_USAGE if error.code == "usage" else EXIT_FOUND
 
 
 def _version(asked: bool) -> None:
@@ -72,7 +86,7 @@ def root(
     """Drop a video and a text file into a folder, get the finished video back."""
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def demo(
     keep: Annotated[bool, typer.Option(help="Keep the demo's folder so that you can play the result.")] = True,
 ) -> None:
@@ -82,7 +96,7 @@ def demo(
     raise typer.Exit(run_demo(keep=keep))
 
 
-@app.command()
+@app.command(rich_help_panel=START, epilog="nemo-watch init --sandbox tries it without an account.")
 def init(
     config: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it at run time
@@ -103,7 +117,10 @@ def init(
     raise typer.Exit(run_init(config, folder, sandbox=sandbox))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=START,
+    epilog="nemo-watch run --once is for cron: it ends with 0, with 1 (rejected) or with 75 (something waits).",
+)
 def run(
     config: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Work off what can go on now, then exit.")] = False,
@@ -115,7 +132,7 @@ def run(
     raise typer.Exit(run_daemon(config, once=once, verbose=verbose))
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def check(
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -135,7 +152,7 @@ def check(
         raise typer.Exit(run_check(config, as_json=as_json, adopt=adopt))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: nemo-watch status --watch")
 def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -150,7 +167,7 @@ def status(
         raise typer.Exit(run_status(config, as_json=as_json, watch=watch))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: nemo-watch why talk.mp4")
 def why(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A path, or a name below one of the inboxes.")],
     config: ConfigOption = None,
@@ -163,11 +180,15 @@ def why(
         raise typer.Exit(run_why(config, file, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: nemo-watch plan inbox/shorts")
 def plan(
     what: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(metavar="[INBOX|PATH]", help="An inbox's name, or a file or folder in one; default: all."),
+        typer.Argument(
+            metavar="INBOX|PATH",
+            help="An inbox's name, or a file or folder in one; default: all.",
+            autocompletion=completing.inboxes,
+        ),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -179,11 +200,13 @@ def plan(
         raise typer.Exit(run_plan(config, what, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=ACT)
 def resume(
     inbox: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(metavar="[INBOX]", help="The inbox that is to go on; default: all."),
+        typer.Argument(
+            metavar="INBOX", help="The inbox that is to go on; default: all.", autocompletion=completing.inboxes
+        ),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -195,7 +218,7 @@ def resume(
         raise typer.Exit(run_resume(config, inbox, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: nemo-watch show talk.mp4")
 def show(
     job: JobArgument,
     config: ConfigOption = None,
@@ -211,7 +234,7 @@ def show(
         raise typer.Exit(run_show(config, job, link=link, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=ACT, epilog="Example: nemo-watch retry talk.mp4 --from render")
 def retry(
     job: JobArgument,
     config: ConfigOption = None,
@@ -221,6 +244,7 @@ def retry(
         typer.Option(
             "--from",
             metavar="STEP",
+            autocompletion=completing.steps,
             help="Go on from this step: session, upload, edit (sends the message again, which may be charged again), "
             "edit-2, render, download or deliver.",
         ),
@@ -237,7 +261,7 @@ def retry(
         raise typer.Exit(run_retry(config, job, start=start, fresh=fresh, yes=yes, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=ACT)
 def cancel(job: JobArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """End a job: nothing paid, its file stays and is left alone; paid, it goes to rejects and can be retried free."""
     from nemo_watch.cli.retrying import run_cancel
@@ -246,7 +270,7 @@ def cancel(job: JobArgument, config: ConfigOption = None, as_json: JsonOption = 
         raise typer.Exit(run_cancel(config, job, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=ACT)
 def pause(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Begin no paid work until resume, over restarts too; what is paid goes on to its end."""
     from nemo_watch.cli.levers import run_pause
@@ -255,7 +279,7 @@ def pause(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(run_pause(config, as_json=as_json))
 
 
-@app.command("credits")
+@app.command("credits", rich_help_panel=LOOK)
 def credits_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what the account has, whose it is, and what of the day's budget is used."""
     from nemo_watch.cli.credits import run_credits
@@ -264,7 +288,7 @@ def credits_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(run_credits(config, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def skills(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the attribution profiles: installed or built in, what each sends, an example, and which inbox uses it."""
     from nemo_watch.cli.skills import run_skills
@@ -273,7 +297,7 @@ def skills(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(run_skills(config, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=MORE)
 def sandbox(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to listen; loopback only.")
@@ -281,7 +305,7 @@ def sandbox(
     store: Annotated[
         str, typer.Option(metavar="DIR", help="Where it keeps accounts, sessions and results.")
     ] = "~/.local/state/nemo-watch/sandbox",
-    credits: Annotated[int, typer.Option(min=0, help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
+    credits: Annotated[int, typer.Option(min=0, metavar="N", help="With how many credits an account begins.")] = 10000,  # noqa: A002 - the word of the contract
     profile: Annotated[
         str,
         typer.Option(
@@ -292,7 +316,8 @@ def sandbox(
         str, typer.Option(metavar="FILE", help="A TOML script of what goes wrong, for tests; see CONTRIBUTING.md.")
     ] = "",
     clock: Annotated[
-        float, typer.Option(min=0.001, max=1e6, help="How many of its seconds pass in a real one, for tests.")
+        float,
+        typer.Option(min=0.001, max=1e6, metavar="N", help="How many of its seconds pass in a real one, for tests."),
     ] = 1.0,
     speech_model: Annotated[
         str,
@@ -308,11 +333,35 @@ def sandbox(
     raise typer.Exit(code)
 
 
+@app.command(rich_help_panel=MORE, epilog="Example: nemo-watch schema status")
+def schema(
+    command: Annotated[
+        str,
+        typer.Argument(
+            metavar="COMMAND",
+            help='The command; "error" is what each prints if it fails.',
+            autocompletion=completing.schemas,
+        ),
+    ],
+) -> None:
+    """Print the JSON Schema of what a command prints with --json."""
+    from nemo_watch.cli.schemas import print_schema
+
+    raise typer.Exit(print_schema(command))
+
+
+for each in app.registered_commands:
+    each.cls = PlainCommand
+
+
 def main() -> None:
     """Run the command line. Every error of ours is a sentence and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no such letter shows a "?"
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        app()
+        app(prog_name="nemo-watch")
     except ConfigError as error:
         for problem in error.problems:
             errors.print(f"config: {problem}", markup=False)

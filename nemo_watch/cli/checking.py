@@ -41,7 +41,7 @@ def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) ->
         Finding("config", "good", config.source or "no file, the defaults"),
         *layout,
         *folders(config),
-        *standings(config, adopt=adopt),
+        *_standings(config, adopt=adopt),
         writable("state", config.state.path),
         writable("spool", config.state.spool),
         _disk("disk", config.state.spool),
@@ -57,6 +57,16 @@ def run_check(config_path: str | None, *, as_json: bool, adopt: bool = False) ->
     if any(finding.level == "bad" for finding in layout):
         return EXIT_CONFIG  # as `run` would
     return EXIT_FOUND if any(finding.level == "bad" for finding in findings) else EXIT_GOOD
+
+
+def _standings(config: Config, *, adopt: bool) -> list[Finding]:
+    """Look at the folders' owners; what is wrong with the ledger itself is a finding of its own."""
+    try:
+        return standings(config, adopt=adopt)
+    except LedgerError:
+        if adopt:
+            raise
+        return []
 
 
 def _layout(config: Config) -> list[Finding]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from nemo_watch import routing, urls
@@ -35,6 +36,8 @@ from nemo_watch.statefolder import LEDGER_NAME, is_running
 from nemo_watch.watcher.disk import stamp_of
 from nemo_watch.watcher.guard import NOT_ENTERED
 
+LEAST_TABLE = 90
+"""On a terminal of fewer columns a table is a heap of letters."""
 WORDS: dict[Action, str] = {
     "edit": "edit",
     "known": "known",
@@ -285,7 +288,12 @@ def _draw(console: Console, fates: Sequence[Fate]) -> None:
         for row in rows:
             print("\t".join(plain(cell) for cell in row))  # rich would make spaces of the tabs
         return
-    if rows:
+    if rows and console.width < LEAST_TABLE:
+        for what, file, about, why in rows:
+            cost = "" if about == "-" else f", {about} credits"
+            console.print(f"[bold]{safe(file)}[/bold]: {what}{cost}", soft_wrap=False)
+            console.print(Padding(safe(why), (0, 0, 0, 2)), soft_wrap=False)
+    elif rows:
         table = Table("what", "file", "credits", "why, and what is sent")
         for row in rows:
             table.add_row(*(safe(cell) for cell in row))
