@@ -27,7 +27,7 @@ from nemo_watch.errors import LedgerError
 from nemo_watch.guarded import GuardedFolders, real_path
 from nemo_watch.intake import Intake, SettleRules
 from nemo_watch.ledger import Ledger, retention
-from nemo_watch.ledger.chains import TURN
+from nemo_watch.ledger.chains import TURN, ended_parts
 from nemo_watch.ledger.levers import Levers
 from nemo_watch.model import ANY_INODE, OPEN_STATES, Drop, Job, Json, SkillHeaders
 from nemo_watch.obeying import Obeying
@@ -135,6 +135,8 @@ class Daemon:
                     # Known from now on: a share that goes away before the first result is missed, too.
                     place.threads.soon(place.trust)
             for inbox in config.inboxes:
+                for rel in await ended_parts(self.ledger, inbox.name):
+                    self._intakes[inbox.name].not_missed(rel)
                 for ref in await self.ledger.known_files(inbox.name):
                     # Inode numbers may be others after a reboot: the file is known by its name, size and time.
                     self.watchers[inbox.name].known(ref.rel, replace(ref.stamp, inode=ANY_INODE))
@@ -221,6 +223,7 @@ class Daemon:
             session_language=lambda name, language: skills.session_language(skills.profile(name), language),
             verify=verify,
             on_release=lambda inbox, rel: self.watchers[inbox].forget(rel),
+            on_leave=lambda inbox, rel: self.watchers[inbox].forget(rel, is_done=True),
             on_return=lambda inbox, clip: self.watchers[inbox].known(clip.rel, clip.stamp),
             on_enter=lambda: self.dispatch.wake(),
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),

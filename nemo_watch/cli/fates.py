@@ -13,16 +13,28 @@ from typing import Literal
 from nemo_watch import folders, media, pipeline, routing, sidecar
 from nemo_watch.building import build_intake, inbox_rules
 from nemo_watch.cli.jobwords import job_words
-from nemo_watch.config import SESSION_CREDITS, Config, Inbox
+from nemo_watch.config import Config, Inbox
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
 from nemo_watch.intake import SettleRules, settle_rules
-from nemo_watch.intake.names import name_key, rel_keys
 from nemo_watch.intake.words import age
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import job_of_file, known_sizes
-from nemo_watch.model import OPEN_STATES, Drop, Export, FileRef, FileStamp, Instructions, Job, Routed, Waiting, Work
+from nemo_watch.model import (
+    OPEN_STATES,
+    Drop,
+    Export,
+    Failure,
+    FileRef,
+    FileStamp,
+    Instructions,
+    Job,
+    Part,
+    Waiting,
+    Work,
+)
 from nemo_watch.mounts import FileSystem
+from nemo_watch.pipeline.budget import credits_of
 from nemo_watch.pipeline.following import ALL, is_of_another
 from nemo_watch.pipeline.house import paid_so_far
 from nemo_watch.watcher import disk
@@ -83,6 +95,11 @@ class Fate:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+def _failure(error: SidecarError | MediaError) -> Failure:
+    line, column = (error.line, error.column) if isinstance(error, SidecarError) else (0, 0)
+    return Failure(error.code, error.message, error.hint, line=line, column=column)
+
+
 class Oracle:
     """Tells the fates of one inbox's files; `ledger` is None if there is none yet, `running` whether a daemon is.
 
@@ -125,10 +142,8 @@ class Oracle:
                 words = job_words(job, running=self._running)
                 return Fate(self._inbox.name, ref.rel, "known", words, phase=job.state, job=job.job_id)
         drop = self.seen.drops.get(ref.rel) or self.seen.parts.get(ref.rel)
-        if drop is not None and drop.kind == "edit":
-            fate = await self._of_drop(drop)
-        elif drop is not None:
-            fate = await self._of_work(drop, ref)
+        if drop is not None:
+            fate = await self._of_drop(drop, ref)
         else:
             fate = self._of_waiting(ref.rel, self.seen.waits.get(ref.rel) or self._intake.why(ref.rel, 0.0))
         return replace(fate, unchanged_at=_moment(ref.stamp), upcoming=self._upcoming(fate))
@@ -172,75 +187,45 @@ class Oracle:
             case _:
                 return Fate(name, rel, "wait", rule, phase=said.reason)
 
-    async def _of_drop(self, drop: Drop) -> Fate:
-        rel, inbox = drop.clip.rel, self._inbox.name
-        own = drop.sidecar.rel if drop.sidecar is not None else ""
-        if drop.refusal is not None:
-            said = drop.refusal
-            return Fate(inbox, rel, "reject", said.message, "offered", said.code, said.action, sidecar=own)
+    async def _of_drop(self, drop: Drop, ref: FileRef) -> Fate:
+        """Tell the fate of a drop, or of one clip of a batch."""
+        inbox, part = self._inbox.name, next((part for part in drop.parts if part.clip == ref), None)
+        own = drop.clip.rel if part is not None else drop.sidecar.rel if drop.sidecar is not None else ""
+        refusal = part.refusal if part is not None else drop.refusal
+        if refusal is not None:
+            return self._refused(ref, refusal, own)
         try:
-            instructions, work = await pipeline.understand(self._rules, drop)
-            known = await self._known(drop, work)
-        except SidecarError as error:
-            refused = Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=own)
-            return replace(refused, line=error.line, column=error.column)
-        except MediaError as error:
+            if drop.kind == "batch":
+                return await self._of_batch(drop, part)
+            instructions, work = await pipeline.understand(self._rules, drop, self._ledger)
+            known = await self._known(drop, instructions, work)
+        except (SidecarError, MediaError) as error:
             if error.code in ("changed", "gone"):
-                return Fate(inbox, rel, "wait", CHANGING, phase="settling")
-            return Fate(inbox, rel, "reject", error.message, "offered", error.code, error.hint, sidecar=own)
+                return Fate(inbox, ref.rel, "wait", CHANGING, phase="settling")
+            return self._refused(ref, _failure(error), own)
         return self._told(drop, instructions, work) if known is None else known
 
-    async def _of_work(self, drop: Drop, ref: FileRef) -> Fate:
-        """Tell the fate of a text that gives work by itself, or of one clip of a batch."""
-        inbox, part = self._inbox.name, next((part for part in drop.parts if part.clip == ref), None)
-        refusal = part.refusal if part is not None else drop.refusal
-        sidecar_rel = drop.clip.rel if part is not None else ""
-        if refusal is not None:
-            said = (refusal.message, "offered", refusal.code, refusal.action)
-            return Fate(inbox, ref.rel, "reject", *said, sidecar=sidecar_rel)
-        if drop.kind == "ask":
-            return Fate(inbox, ref.rel, "serve", "it is a question: the answer comes to the outbox, nothing is paid")
-        try:
-            data = await self._rules.inbox.call(folders.read_small, self._inbox.path, drop.clip, sidecar.LIMIT_BYTES)
-            instructions = sidecar.parse(data, drop.clip.rel.rpartition("/")[2])
-        except SidecarError as error:
-            refused = Fate(inbox, ref.rel, "reject", error.message, "offered", error.code, error.hint)
-            return replace(refused, line=error.line, column=error.column, sidecar=sidecar_rel)
-        except MediaError:
-            return Fate(inbox, ref.rel, "wait", CHANGING, phase="settling")
-        if drop.kind == "batch" and part is None:
-            return Fate(inbox, ref.rel, "serve", f"it is a batch: {len(drop.parts)} clips that share one session")
-        return self._work_told(drop, ref, instructions, sidecar_rel)
-
-    def _work_told(self, drop: Drop, ref: FileRef, instructions: Instructions, sidecar_rel: str) -> Fate:
-        why = {
-            "refine": "it goes on from what was made of its clip, without another upload",
-            "generate": "a clip is made from its text alone",
-            "url": "the clip is uploaded from the address it names",
-            "batch": "it is a clip of a batch",
-        }
-        steps, exports = instructions.steps, instructions.exports
-        for clip in instructions.clips:
-            folder = drop.clip.rel.rpartition("/")[0]
-            if name_key(ref.rel) in rel_keys(folder, (clip.file,)):
-                steps, exports = clip.steps, clip.exports or exports
-        routed = routing.route(steps, exports)
-        if drop.kind == "generate":  # its text is sent as it is
-            routed = Routed(("\n---\n".join(steps),), exports)
-        return Fate(
-            self._inbox.name,
-            ref.rel,
-            "edit",
-            why[drop.kind],
-            phase="offered",
-            sidecar=sidecar_rel,
-            messages=routed.messages,
-            exports=routed.exports or (Export(),),
-            language=instructions.language or self._inbox.language,
-            notes=routed.notes,
-            not_before_at=instructions.not_before_at,
-            credits=SESSION_CREDITS * (2 if drop.kind == "generate" else 1),
+    def _refused(self, ref: FileRef, said: Failure, own: str) -> Fate:
+        refused = Fate(
+            self._inbox.name, ref.rel, "reject", said.message, "offered", said.code, said.action, sidecar=own
         )
+        return replace(refused, line=said.line, column=said.column)
+
+    async def _of_batch(self, drop: Drop, part: Part | None) -> Fate:
+        """Tell what would become of one clip of a batch, or of its `project.toml`. Raises: SidecarError, MediaError."""
+        parts = await pipeline.understand_batch(self._rules, drop)
+        if part is None:
+            return Fate(
+                self._inbox.name, drop.clip.rel, "serve", f"it is a batch: {len(parts)} clips that share one session"
+            )
+        for other, instructions, work in parts:
+            if other.clip == part.clip:
+                if not isinstance(work, Work):
+                    return self._refused(part.clip, _failure(work), drop.clip.rel)
+                own = pipeline.drop_of(drop, part)
+                known = await self._known(own, instructions, work)
+                return self._told(own, instructions, work) if known is None else known
+        return Fate(self._inbox.name, part.clip.rel, "wait", CHANGING, phase="settling")
 
     def _told(self, drop: Drop, instructions: Instructions, work: Work) -> Fate:
         origin = {
@@ -248,11 +233,18 @@ class Oracle:
             "default": "the default instruction of its folder holds",
             "inbox": "the inbox's instruction holds",
         }
+        given = {
+            "refine": "it goes on from what was made of its clip, without another upload",
+            "generate": "a clip is made from its text alone",
+            "url": "the clip is uploaded from the address it names",
+            "batch": "it is a clip of a batch",
+            "ask": "it is a question, and nothing is paid",
+        }
         return Fate(
             self._inbox.name,
             drop.clip.rel,
             "edit",
-            origin[drop.source],
+            given.get(work.kind) or origin[drop.source],
             phase="offered",
             sidecar=drop.sidecar.rel if drop.sidecar is not None else "",
             messages=work.messages,
@@ -261,17 +253,19 @@ class Oracle:
             assets=tuple(ref.rel for ref in work.assets),
             notes=(*work.notes, *((UNSURE,) if drop.clip.rel in self.seen.unsure else ())),
             not_before_at=instructions.not_before_at,
-            credits=SESSION_CREDITS,
+            credits=0 if work.kind == "ask" else credits_of(work),
             work=work,
             left_out=() if work.kind == "generate" else routing.taken_out(instructions.steps),
         )
 
-    async def _known(self, drop: Drop, work: Work) -> Fate | None:
+    async def _known(self, drop: Drop, instructions: Instructions, work: Work) -> Fate | None:
         """Look whether the ledger knows this work. Only a file as long as a known one is hashed. Raises: MediaError."""
-        if self._ledger is None or drop.clip.stamp.size_bytes not in self._sizes:
+        is_file = work.kind in ("edit", "batch")
+        if self._ledger is None or work.kind == "ask" or (is_file and drop.clip.stamp.size_bytes not in self._sizes):
             return None
         root = self._inbox.path
-        content = await self._rules.inbox.call(folders.fingerprint, root, drop.clip)
+        sha256 = await self._rules.inbox.call(folders.fingerprint, root, drop.clip)
+        content = pipeline.content_of(instructions, work, sha256)
         extras = [
             await self._rules.inbox.call(folders.fingerprint, root, ref) for ref in (*work.companions, *work.assets)
         ]

@@ -269,19 +269,29 @@ class Book(Pages):
         if entry is not None and self.is_offered(rel, stamp):
             self.enter(entry, "offered", None, about=why)
 
-    def forget(self, rel: str, now_s: float) -> None:
-        """Start again with a file as if it had just been seen: it changed while it was read, or was not accepted."""
+    def forget(self, rel: str, now_s: float, *, is_done: bool = False) -> None:
+        """Start again with a file as if it had just been seen: it changed while it was read, or was not accepted.
+
+        `is_done`: a job has taken it away; a batch that names it does not miss it, unless it comes and goes again.
+        """
         folder_rel, name = split_rel(rel)
         entry = self.entry(rel)
         if entry is not None:
             self._restart(entry, now_s)
             self.batches.told.pop(rel, None)
             return
-        self._forget_absent(rel)
+        if not is_done:
+            self._forget_absent(rel)
         folder = self.folders.get(folder_rel)
         kept = folder.handled.pop(name, None) if folder is not None else None
         if kept is not None:
             self._see_new(folder_rel, name, unpacked(kept), "file", now_s, closing=False, scanned=True)
+        if is_done and self.batches.named(rel) is not None:
+            self.not_missed(rel)
+
+    def not_missed(self, rel: str) -> None:
+        """Note that the job of a clip of a batch took it away before this start, until it is seen again."""
+        self.batches.left.add(name_key(rel))
 
     def _forget_absent(self, rel: str) -> None:
         """Let a clip that is not there be missed again."""

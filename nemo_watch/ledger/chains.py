@@ -87,6 +87,18 @@ def in_order(job: Job) -> tuple[datetime, int, str]:
     return job.created_at, job.work.position, job.job_id
 
 
+async def ended_parts(ledger: Ledger, inbox: str) -> list[str]:
+    """List the clips that have left an inbox, or never came, of batches whose other parts are under way."""
+
+    def work(c: Connection) -> list[str]:
+        here = (JOBS.c.chain.startswith("batch-"), JOBS.c.inbox == inbox)
+        under_way = sa.select(JOBS.c.chain).where(*here, JOBS.c.state.in_(OPEN_STATES))
+        query = sa.select(JOBS.c.rel).where(*here, JOBS.c.state.not_in(OPEN_STATES), JOBS.c.chain.in_(under_way))
+        return [os.fsdecode(rel) for (rel,) in c.execute(query)]
+
+    return await ledger.transact(work)
+
+
 async def wake(ledger: Ledger, job_id: str, now: datetime) -> bool:
     """Make a job due that waits for its turn; False if it does not wait for that (any more). Repeat: safe."""
 

@@ -147,6 +147,7 @@ async def unpaid_clips(ledger: Ledger, inbox: str) -> frozenset[str]:
             JOBS.c.state.in_(OPEN_STATES),
             JOBS.c.reuses == "",
             JOBS.c.failure.is_(None),
+            sa.func.coalesce(sa.func.json_extract(JOBS.c.work, "$.kind"), "edit") != "ask",
             JOBS.c.job_id.not_in(sent),
         )
         return frozenset(os.fsdecode(rel) for (rel,) in c.execute(query))

@@ -15,7 +15,7 @@ from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, kept_export_passes, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
 from nemo_watch.pipeline.following import follow_files, turn_to
-from nemo_watch.pipeline.giving import understand, understand_batch
+from nemo_watch.pipeline.giving import content_of, drop_of, understand, understand_batch
 from nemo_watch.pipeline.holds import HeldError
 from nemo_watch.pipeline.house import (
     EndedError,
@@ -44,6 +44,8 @@ __all__ = [
     "Patience",
     "Progress",
     "accept",
+    "content_of",
+    "drop_of",
     "follow_files",
     "kept_export_passes",
     "make_edit_id",

@@ -15,7 +15,18 @@ from nemo_watch import folders, reports
 from nemo_watch.errors import FolderError, MediaError, SidecarError
 from nemo_watch.folders.names import split
 from nemo_watch.ledger.finding import job_that_put, last_job_at
-from nemo_watch.model import OPEN_STATES, Drop, Failure, Instructions, Job, JobState, Part, Work
+from nemo_watch.model import (
+    ANY_INODE,
+    OPEN_STATES,
+    Drop,
+    Failure,
+    Instructions,
+    Job,
+    JobState,
+    Part,
+    Work,
+    same_file,
+)
 from nemo_watch.pipeline import giving
 from nemo_watch.pipeline.house import House, InboxRules, log, now
 from nemo_watch.pipeline.returning import remove_void_report
@@ -78,6 +89,7 @@ async def _enter_parts(
     """Enter a job for each part of a batch, in their order. Repeat: safe, what is entered already is found again."""
     rules = house.inboxes[drop.inbox]
     jobs: list[Job] = []
+    released = False
     for part, instructions, work in parts:
         own = giving.drop_of(drop, part)
         await _remove_returned_report(house, own)
@@ -86,12 +98,21 @@ async def _enter_parts(
                 jobs.append(await _enter_understood(house, own, instructions, work))
             except MediaError:  # this one changed, or is gone: it comes again, the others need not wait for it
                 house.on_release(drop.inbox, part.clip.rel)
+                released = True
             continue
         if part.refusal is not None and await _was_delivered(house, drop, part, work):
             continue
         failure = part.refusal or _refusal(work)  # type: ignore[arg-type]  # one of the two is there
         refused = work if isinstance(work, Work) else _bare_work(rules, own)
         jobs.append(await _enter_refused(house, own, refused, failure))
+    if not jobs and not released and not await house.ledger.others_need("", drop.inbox, drop.clip.rel):
+        told = Failure(
+            "duplicate",
+            "Every clip that it names was delivered before, or told to be missing.",
+            "Nothing, if that was meant. To have them edited anew, put the clips and their project.toml back together.",
+            step="sidecar",
+        )
+        return [await _enter_refused(house, drop, _bare_work(rules, replace(drop, parts=())), told)]
     return jobs
 
 
@@ -99,9 +120,15 @@ async def _was_delivered(house: House, drop: Drop, part: Part, work: Work | Side
     """Tell whether a part that is missing was done before: its project was put back for the sake of the others."""
     known = await last_job_at(house.ledger, drop.inbox, part.clip.rel)
     is_missing = part.clip.stamp.size_bytes == 0 and part.clip.stamp.mtime_ns == 0
-    if not is_missing or known is None or known.state != "delivered" or not isinstance(work, Work):
+    if not is_missing or known is None or not isinstance(work, Work):
         return False
-    return known.work.messages == work.messages
+    if known.state == "delivered":
+        return known.work.messages == work.messages
+    # It was missing before by the same project, which is kept where it lies: that is told once.
+    project = known.work.sidecar
+    if project is None or known.failure is None or known.failure.code != "asset_missing":
+        return False
+    return same_file(project.stamp, replace(drop.clip.stamp, inode=ANY_INODE))
 
 
 async def _enter_question(house: House, drop: Drop, work: Work, sha256: str) -> Job:

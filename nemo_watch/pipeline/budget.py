@@ -16,7 +16,7 @@ from nemo_watch.client import Client
 from nemo_watch.config import GENERATION_CREDITS, SESSION_CREDITS, local_day, next_midnight
 from nemo_watch.errors import CloudError, ConfigError, FolderError
 from nemo_watch.ledger import Ledger
-from nemo_watch.model import OPEN_STATES, Job, SkillHeaders
+from nemo_watch.model import OPEN_STATES, SkillHeaders, Work
 from nemo_watch.pipeline.house import now, paid_so_far
 
 FACT = "budget"
@@ -39,9 +39,9 @@ class Spent:
     is_new: bool = True
 
 
-def credits_of(job: Job) -> int:
-    """Tell about how many credits a job costs. Source: contract.md 7."""
-    return GENERATION_CREDITS if job.work.kind == "generate" else SESSION_CREDITS
+def credits_of(work: Work) -> int:
+    """Tell about how many credits work costs. Source: contract.md 7."""
+    return GENERATION_CREDITS if work.kind == "generate" else SESSION_CREDITS
 
 
 def _called(credits: int) -> str:  # noqa: A002 - the word of the contract
@@ -83,7 +83,7 @@ class Budget:
             return
         for job in await self._ledger.jobs(OPEN_STATES, limit=ALL):
             if job.step.startswith("edit-") and await paid_so_far(self._ledger, job) == "unknown":
-                self._reserved[job.job_id] = credits_of(job)
+                self._reserved[job.job_id] = credits_of(job.work)
 
     async def reserve(self, job_id: str, credits: int = SESSION_CREDITS) -> str:  # noqa: A002 - the word of the contract
         """Reserve what a job may cost; if the day has not as many credits left, say so and reserve nothing.

@@ -183,7 +183,7 @@ async def _settled(house: House, job: Job, session: Session, name: str, before: 
 
 async def _has_no_credits(house: House, job: Job) -> bool:
     """See whether words about exhausted credits are true. Raises: CloudError, ConfigError, FolderError."""
-    return (await house.client.balance(house.skill(job))).available < credits_of(job)
+    return (await house.client.balance(house.skill(job))).available < credits_of(job.work)
 
 
 async def _record(house: House, job: Job, name: str, before: SessionState, after: SessionState, turn: Turn) -> None:

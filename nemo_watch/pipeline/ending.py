@@ -430,4 +430,4 @@ async def _left(house: House, job: Job, ref: FileRef, result: folders.MoveResult
         # A new version was saved over it: it stays, and is a new drop.
         log.info("file.changed", job=job.job_id, file=ref.rel)
     await house.ledger.forget_file(job.inbox, ref.rel)
-    house.on_release(job.inbox, ref.rel)
+    (house.on_release if result == "changed" else house.on_leave)(job.inbox, ref.rel)

@@ -137,7 +137,7 @@ class Holds:
 
     async def reserve(self, job: Job) -> None:
         """Reserve what a first message will cost. Raises: HeldError if the day's budget has no room, CloudError."""
-        if why := await self.budget.reserve(job.job_id, credits_of(job)):
+        if why := await self.budget.reserve(job.job_id, credits_of(job.work)):
             await self._begin("budget", why, self.budget.goes_on_at())
 
     async def hold(self, hold: Hold) -> None:

@@ -131,7 +131,8 @@ class House:
     """The rooms and rules that the pipeline works with, built once by the daemon.
 
     `skill_headers(skill)` and `session_language(skill, language)` are the attribution of a job's calls.
-    `on_release(inbox, rel)` gives a file back to the intake, `on_return(inbox, clip)` tells it that a clip which a job
+    `on_release(inbox, rel)` gives a file back to the intake, `on_leave(inbox, rel)` tells it that the job of a file has
+    ended and moved it away, `on_return(inbox, clip)` tells it that a clip which a job
     knows comes back into the inbox; `still_wanted(inbox, rel, but)` tells whether a clip in
     the inbox other than `but`, not a job yet, is paired with the file `rel`. `own_sidecar(inbox, rel)` is a clip's own
     sidecar as the intake sees it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)` says why no job of an
@@ -153,6 +154,7 @@ class House:
     session_language: Callable[[str, str], str]
     verify: Callable[[str, float | None, int | None], Awaitable[MediaInfo]]
     on_release: Callable[[str, str], None]
+    on_leave: Callable[[str, str], None]
     on_return: Callable[[str, FileRef], None]
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]

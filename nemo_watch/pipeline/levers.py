@@ -218,7 +218,9 @@ async def _begin_anew(desk: Desk, job: Job, steps: Sequence[Step]) -> Pulled:
     )
     if not await turning.begin_anew(desk.ledger, fresh, note=note):
         raise _changed_meanwhile(job)
-    words = f"{_name(job)} is edited anew {desk.when}, as job {fresh.job_id}: that is about {credits_of(job)} credits."
+    words = (
+        f"{_name(job)} is edited anew {desk.when}, as job {fresh.job_id}: that is about {credits_of(job.work)} credits."
+    )
     return Pulled(fresh.job_id, words, messages=len(job.work.messages))
 
 

@@ -169,9 +169,12 @@ class Watcher:
         self._intake.taken(rel, stamp)
         self._wake()
 
-    def forget(self, rel: str) -> None:
-        """Look at a file again as if it were new: it changed while it was read, or it is gone or back."""
-        self._intake.forget(rel, self._clock())
+    def forget(self, rel: str, *, is_done: bool = False) -> None:
+        """Look at a file again as if it were new: it changed while it was read, or it is gone or back.
+
+        `is_done`: its job has ended and moved it away, so that nobody misses it.
+        """
+        self._intake.forget(rel, self._clock(), is_done=is_done)
         self._hints.append((rel, "created"))
         self._wake()
 
