@@ -122,6 +122,7 @@ def outputs(place: Prepared) -> Iterator[Text]:
         "why": ("why", "broken.mp4"),
         "plan": ("plan",),
         "check": ("check",),
+        "skills": ("skills",),
     }
     for name, args in looks.items():
         for how, columns in (("wide", 130), ("narrow", 40), ("piped", 0)):

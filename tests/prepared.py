@@ -170,8 +170,9 @@ class Prepared:
     async def _answer(self, ledger: Ledger, job: Job) -> None:
         target = self.root / "outbox" / "money.answer.txt"
         target.write_text("You have 150 credits, about 3 clips.\n")
-        data = {"files": [{"target": str(target)}], "report": "", "report_target": ""}
-        await ledger.done(job.job_id, "deliver", "t", data)
+        said = target.read_text()
+        await ledger.done(job.job_id, "answer", "t", {"text": said, "asked": ["credits"]})
+        await ledger.done(job.job_id, "deliver", "t", {"files": [], "report": "", "report_target": str(target)})
 
     async def tell(self, working: list[Json]) -> None:
         """Say what a running daemon says."""

@@ -11,7 +11,7 @@ import typer
 
 MOST = 50
 STEPS = ("session", "upload", "edit", "edit-2", "render", "download", "deliver")
-SCHEMAS = ["status", "show", "why", "plan", "check", "credits", "pause", "resume", "retry", "cancel", "error"]
+SCHEMAS = ["status", "show", "why", "plan", "check", "credits", "skills", "pause", "resume", "retry", "cancel", "error"]
 
 Offers = list[tuple[str, str]]
 

@@ -251,6 +251,13 @@ class WhyTable(Table):
     action: str
 
 
+class LeftOut(Table):
+    """A part of an instruction that is not sent, and why."""
+
+    text: str
+    why: str
+
+
 class FateRow(Table):
     """What would happen to one file."""
 
@@ -264,7 +271,11 @@ class FateRow(Table):
     code: str
     mend: str
     sidecar: str
-    messages: list[str]
+    kind: Kind | None = Field(description="null where its instruction was not read.")
+    url: str = Field(description="What is fetched, without user info and query.")
+    messages: list[str] = Field(description="What is sent to the editor, word for word.")
+    answers: list[Literal["credits", "status", "tracks"]] = Field(description="What a question is about.")
+    left_out: list[LeftOut] = Field(description="What of the instruction is not sent.")
     exports: list[str]
     language: str
     assets: list[str]
@@ -355,6 +366,43 @@ class CreditsTable(Table):
     budget: BudgetTable
 
 
+class InboxLanguage(Table):
+    """An inbox that uses a skill, and the language that its sessions are opened with ("" none)."""
+
+    name: str
+    sent_language: str
+
+
+class SkillRow(Table):
+    """One attribution profile, and what goes out for it."""
+
+    name: str
+    installed: bool
+    path: str
+    sent_source: str
+    sent_version: str
+    sent_platform: str
+    session_language: str
+    example: str
+    inboxes: list[InboxLanguage]
+
+
+class InboxSkill(Table):
+    """What an inbox names."""
+
+    name: str
+    skill: str
+    language: str
+
+
+class SkillsTable(Table):
+    """`skills --json`."""
+
+    skills: list[SkillRow]
+    inboxes: list[InboxSkill]
+    problems: list[str]
+
+
 TABLES: dict[str, type[BaseModel]] = {
     "status": StatusTable,
     "show": ShowTable,
@@ -362,6 +410,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "plan": PlanTable,
     "check": CheckTable,
     "credits": CreditsTable,
+    "skills": SkillsTable,
     "pause": PauseTable,
     "resume": ResumeTable,
     "retry": PulledTable,

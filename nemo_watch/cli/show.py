@@ -25,7 +25,8 @@ from nemo_watch.config import Config
 from nemo_watch.errors import LedgerError, OperatorError
 from nemo_watch.folderthreads import NoAnswerError, answer_within
 from nemo_watch.guarded import START_WAIT_S
-from nemo_watch.ledger.finding import of_chain, reading
+from nemo_watch.ledger.chains import of_chain
+from nemo_watch.ledger.finding import reading
 from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Export, Job, Json, Session, Step
 from nemo_watch.pipeline.levers import paid_in_all
@@ -64,7 +65,7 @@ async def look_up(config: Config, what: str, *, link: bool = False) -> dict[str,
         told = picture(job, steps, paying, running=running)
         told["paid"] = paid_in_all(steps)
         told["files"] = await asyncio.to_thread(_files, config, job, steps)
-        told["answer"] = await asyncio.to_thread(_answer, told["files"]) if job.work.kind == "ask" else ""
+        told["answer"] = next((str(step.data["text"]) for step in steps if step.name == "answer"), "")
         told["session_shared_with"] = [
             _other(other)
             for other in await of_chain(ledger, job.work.chain or job.job_id)
@@ -186,7 +187,8 @@ def _files(config: Config, job: Job, steps: Sequence[Step]) -> list[dict[str, An
         files += [("beside it", os.path.join(inbox, ref.rel)) for ref in (*own, *job.work.companions)]
     if "deliver" in known and known["deliver"].state == "done":
         data = known["deliver"].data
-        files += [*(("result", one["target"]) for one in data["files"]), ("report", data["report_target"])]
+        files += [("result", one["target"]) for one in data["files"]]
+        files.append(("result" if job.work.kind == "ask" else "report", data["report_target"]))
     if "reject" in known and known["reject"].state == "done" and known["reject"].data["report"]:
         files.append(("report", known["reject"].data["report_target"]))
     return [{"what": what, "path": printable(path), "there": _is_there(path)} for what, path in files if path]
@@ -194,20 +196,6 @@ def _files(config: Config, job: Job, steps: Sequence[Step]) -> list[dict[str, An
 
 def _other(job: Job) -> Json:
     return {"job": job.job_id, "file": printable(job.clip.rel), "work": kind_words(job.work), "state": job.state}
-
-
-def _answer(files: Sequence[Json]) -> str:
-    """Read what a question was answered, "" if that is not there any more."""
-    path = next((str(file["path"]) for file in files if file["what"] == "result" and file["there"]), "")
-    try:
-        return printable(answer_within(START_WAIT_S, _read_answer, path)) if path else ""
-    except (NoAnswerError, OSError):
-        return ""
-
-
-def _read_answer(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read(MOST_ANSWER).strip()
 
 
 def _is_there(path: str) -> bool | None:

@@ -112,18 +112,6 @@ async def job_that_put(ledger: Ledger, path: str) -> tuple[Job, str] | None:
     return await ledger.transact(work)
 
 
-async def of_chain(ledger: Ledger, chain: str) -> list[Job]:
-    """List the jobs that share one session, the parts of a batch in their order; none for no chain."""
-
-    def work(c: Connection) -> list[Job]:
-        query = sa.select(JOBS).where(sa.func.instr(JOBS.c.work, json.dumps(chain)) > 0)
-        jobs = [job_from_row(row) for row in c.execute(query.order_by(JOBS.c.created_at)).mappings()]
-        found = [job for job in jobs if job.work.chain == chain or job.job_id == chain]
-        return sorted(found, key=lambda job: (job.work.position, job.work.version))
-
-    return await ledger.transact(work) if chain else []
-
-
 async def known_sizes(ledger: Ledger) -> frozenset[int]:
     """List the sizes of all clips whose content is known, so that others need not be hashed to be told apart."""
 

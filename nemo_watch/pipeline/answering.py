@@ -56,7 +56,7 @@ async def _publish(house: House, job: Job, text: str) -> None:
             folder, stem = split(job.clip.rel)[0], given_name(job.clip.rel)
             (target,) = await rules.outbox.call(folders.plan_names, rules.places.outbox, folder, [(stem, ANSWER)])
             mark = folders.temp_mark(house.ledger.ledger_id)
-            plan = {"files": [], "report_target": target, "report": text, "temp": mark}
+            plan = {"files": [], "report_target": target, "report": "", "temp": mark}
             await house.ledger.intend(job.job_id, "deliver", house.token, plan)
         if await rules.outbox.call(
             folders.write_new, rules.places.outbox, plan["report_target"], content, mark_of(plan, job)

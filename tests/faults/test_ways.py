@@ -194,7 +194,7 @@ async def test_a_batch_with_bad_clips_delivers_the_others_each_with_its_report(
     assert [report["position"] for report in reports] == [1, 4, 5]
     assert "Hello" not in reports[0]["timeline"]
     assert '"Hello"' in reports[1]["timeline"]
-    assert "Captions" in reports[2]["timeline"]
+    assert '"Hello" (0-2s)' in reports[2]["timeline"]
     with place.records() as records:
         names = [upload.filename for upload in records.uploads(told[0].session_id)]
         assert sorted(names) == ["day 2_one.mp4", "one.mp4", "three.mp4", "two.mp4", "two.srt"]

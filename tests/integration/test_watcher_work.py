@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nemo_watch import media
-from nemo_watch.building import facts
 from nemo_watch.intake import InboxRules, Intake
+from nemo_watch.sidecar import facts
 from nemo_watch.watcher.rehearsal import rehearse
 from tests.integration.watching import QUICK, mp4, watching
 

@@ -247,7 +247,11 @@ class Arrivals(RuleBasedStateMachine):
         assert self.w.intake.idle()
         dropped = {drop.clip.stamp for drop in self.w.drops}
         dropped |= {part.clip.stamp for drop in self.w.drops for part in drop.parts}
-        assert all(found.stamp in dropped for rel, found in self.w.files.items() if rel in (*WORKS, *MEMBERS)), "lost"
+        for rel, found in self.w.files.items():
+            if rel in (*WORKS, *MEMBERS) and found.stamp not in dropped:
+                said = self.w.intake.why(rel, self.w.now_s)
+                assert said is not None, f"{rel} is lost"
+                assert (WORKS.get(rel), said.reason) == ("refine", "clip"), f"{rel} is lost"  # its clip is not whole
         for rel, found in self.w.files.items():
             if rel in CLIPS:
                 is_due = found.verdict not in ("incomplete", "placeholder")
