@@ -137,4 +137,7 @@ async def _first_runs(config: Config, ledger: Ledger) -> list[Json]:
 
 async def _results(ledger: Ledger, job: Job) -> list[str]:
     step = await ledger.step(job.job_id, "deliver")
-    return [printable(one["target"]) for one in step.data["files"]] if step is not None and step.state == "done" else []
+    if step is None or step.state != "done":
+        return []
+    targets = [one["target"] for one in step.data["files"]]
+    return [printable(target) for target in targets or [step.data["report_target"]]]  # a question has its answer alone

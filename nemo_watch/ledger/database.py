@@ -233,6 +233,33 @@ def upgrade(connection: Connection) -> None:
         ) from error
 
 
+def is_older(path: str) -> bool:
+    """Tell whether a ledger that nobody has open was written by an earlier version. Raises: LedgerError."""
+    engine = _reading_engine(path, "still")
+    try:
+        with errors_named(path), engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            return VERSIONS in tables and _schema(connection) < NEWEST
+    finally:
+        engine.dispose()
+
+
+def refuse_older(connection: Connection) -> None:
+    """See that a ledger that may not be changed has today's schema. Raises: LedgerError. Repeat: safe."""
+    known = _schema(connection)
+    connection.rollback()
+    if known != NEWEST:
+        which = "an earlier" if known < NEWEST else "a newer"
+        raise LedgerError(
+            f"The ledger was written by {which} version of nemo-watch.",
+            hint="Start the daemon anew: the newest version that is installed brings the ledger up to date.",
+        )
+
+
+def _schema(connection: Connection) -> str:
+    return str(connection.execute(sa.text(f"SELECT version_num FROM {VERSIONS}")).scalar())  # noqa: S608 - ours
+
+
 def identity(connection: Connection) -> str:
     """Read the ledger's own id, made at its first opening. Repeat: safe."""
     with connection.begin():

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from nemo_watch.ledger import Ledger
+from nemo_watch.ledger.database import is_older
 from nemo_watch.ledger.rows import FILES, JOBS, STEPS, job_from_row, unpack_stamp
 from nemo_watch.model import OPEN_STATES, FileRef, Job
 
@@ -25,17 +26,19 @@ async def reading(path: str, *, in_use: bool) -> AsyncIterator[Ledger | None]:
     """Open a ledger without writing anything in its folder; None if there is none.
 
     `in_use` tells that a daemon holds it. What a killed daemon left in its log can only be read by a database that may
-    write, so such a ledger is copied to a private folder first. Raises: LedgerError. Effects: none on the ledger.
+    write, and a ledger of an earlier version only with today's schema: such a one is copied to a private folder first.
+    Raises: LedgerError. Effects: none on the ledger.
     """
     if not os.path.exists(path):
         yield None
         return
     with contextlib.ExitStack() as stack:
-        if not in_use and _has_log(path):
+        if not in_use and (_has_log(path) or is_older(path)):
             private = stack.enter_context(tempfile.TemporaryDirectory(prefix="nemo-watch-"))
             copy = os.path.join(private, os.path.basename(path))
-            for suffix in ("", "-wal"):
-                shutil.copyfile(path + suffix, copy + suffix)
+            shutil.copyfile(path, copy)
+            if _has_log(path):
+                shutil.copyfile(path + "-wal", copy + "-wal")
             ledger = Ledger(copy, create=False)
         else:
             ledger = Ledger(path, reading="live" if in_use else "still")

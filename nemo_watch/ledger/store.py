@@ -26,6 +26,7 @@ from nemo_watch.ledger.database import (
     open_engine,
     refuse_damaged,
     refuse_half,
+    refuse_older,
     refuse_place,
     refuse_strange,
     upgrade,
@@ -67,6 +68,8 @@ class Store:
                     refuse_damaged(connection, path)
                 if reading is None:
                     upgrade(connection)
+                else:
+                    refuse_older(connection)
                 self.ledger_id = identity(connection)
             if create:
                 note_use(path, self.ledger_id)

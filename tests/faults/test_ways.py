@@ -198,8 +198,9 @@ async def test_a_batch_with_bad_clips_delivers_the_others_each_with_its_report(
     with place.records() as records:
         names = [upload.filename for upload in records.uploads(told[0].session_id)]
         assert sorted(names) == ["day 2_one.mp4", "one.mp4", "three.mp4", "two.mp4", "two.srt"]
-        first = min(turn.accepted_ms for turn in told)
-        assert all(upload.at_ms <= first for upload in records.uploads(told[0].session_id)), "all uploads come first"
+        first = min(request.request_id for request in records.requests("POST", "/run_sse"))
+        calls = records.requests("POST", "/api/upload-video")
+        assert max(call.request_id for call in calls) < first, "all uploads come first"
     # One of them is refined: the editor is told which, and its own timeline is gone on from.
     place.text("trip/one.refine.txt", 'add the title "Later"')
     assert (await place.work_off()).delivered == 1

@@ -11,14 +11,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import alembic.command
 import alembic.config
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from nemo_watch.errors import LedgerError
 from nemo_watch.ledger import Ledger, database
+from nemo_watch.ledger.chains import of_chain
+from nemo_watch.ledger.finding import reading
 from nemo_watch.ledger.levers import Levers
 from nemo_watch.ledger.retention import DETAILS, DRAFTS, forget
+from nemo_watch.ledger.rows import job_to_row
 from nemo_watch.model import Failure, Job, JobState
 from tests.integration.test_ledger import make_job
 
@@ -306,3 +311,39 @@ def test_the_newest_schema_is_the_last_revision() -> None:
     scripts = alembic.config.Config()
     scripts.set_main_option("script_location", "nemo_watch:migrations")
     assert ScriptDirectory.from_config(scripts).get_current_head() == database.NEWEST
+
+
+def test_a_ledger_of_an_earlier_version_is_read_as_it_is_and_brought_up_to_date_by_the_daemon(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.db")
+    config = alembic.config.Config()
+    config.set_main_option("script_location", "nemo_watch:migrations")
+    engine = database.open_engine(path)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0003")
+        connection.commit()
+        row = job_to_row(make_job(1), 1)
+        del row["chain"]
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        connection.execute(sa.text(f"INSERT INTO jobs ({names}) VALUES ({marks})"), row)
+        connection.commit()
+    engine.dispose()
+    before = Path(path).read_bytes()
+
+    async def look() -> list[Job]:
+        async with reading(path, in_use=False) as ledger:
+            assert ledger is not None
+            return await ledger.jobs()
+
+    assert [job.job_id for job in asyncio.run(look())] == [make_job(1).job_id]
+    assert Path(path).read_bytes() == before, "looking changes nothing"
+
+    async def daemon() -> list[Job]:
+        ledger = Ledger(path)
+        try:
+            return await of_chain(ledger, make_job(1).job_id)
+        finally:
+            await ledger.close()
+
+    assert [job.job_id for job in asyncio.run(daemon())] == [make_job(1).job_id]
