@@ -104,7 +104,8 @@ def test_the_readme_shows_the_commands_that_are_tested_here() -> None:
     assert install == "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nemo-watch demo"
     assert test == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
     levers = ["show talk.mp4", "retry talk.mp4", "cancel talk.mp4", "pause", "resume", "credits"]
-    commands = ["init --sandbox", "check", "plan", "run", "status", "why talk.mp4", *levers, "sandbox"]
+    looks = ["skills", "schema status"]
+    commands = ["init --sandbox", "check", "plan", "run", "status", "why talk.mp4", *levers, *looks, "sandbox"]
     assert rest == [f"nemo-watch {command}" for command in commands]
 
 
@@ -119,7 +120,10 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
             argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
         )
 
-    init, check, plan, daemon, status, why, show, retry, cancel, pause, resume, money, sandbox = readme_commands()[2:]
+    commands = readme_commands()[2:]
+    init, check, plan, daemon, status, why, show, retry, cancel, pause, resume, money, skills, schema, sandbox = (
+        commands
+    )
     assert run(init).returncode == 0
     assert run(init).returncode == 1, "a config that is there is not overwritten"
     found = run(check)
@@ -139,6 +143,8 @@ def test_the_readmes_commands_work_in_a_new_home(tmp_path: Path, tmp_path_factor
     assert "Paused" in run(pause).stdout
     assert "The pause is over" in run(resume).stdout
     assert "credits available" in run(money).stdout
+    assert "ai-video-pro-online" in run(skills).stdout
+    assert "properties" in json.loads(run(schema).stdout)
     config = tmp_path / ".config" / "nemo-watch" / "config.toml"
     with config.open("a") as out:
         out.write(f'[[inbox]]\nname = "more"\npath = "{tmp_path}/more/inbox"\n')
@@ -175,12 +181,13 @@ def test_the_readmes_configs_and_sidecars_are_valid(tmp_path: Path) -> None:
     from nemo_watch import config, sidecar
 
     text = (REPO / "README.md").read_text()
-    first, second = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    first, second, batch = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     path = tmp_path / "config.toml"
     path.write_text(first)
     assert [inbox.name for inbox in config.load(str(path), {}).inboxes] == ["videos", "shorts"]
     assert len(sidecar.parse(second.encode(), "talk.toml").exports) == 2
     assert tomllib.loads(second)["language"] == "en"
+    assert [each.file for each in sidecar.parse(batch.encode(), "project.toml").clips] == ["shirt.mp4", "shoes.mp4"]
 
 
 def test_demo_delivers_a_file_that_plays_without_ffmpeg_and_fonts(tmp_path: Path) -> None:
