@@ -17,6 +17,10 @@ from nemo_watch.pipeline import sharing
 from nemo_watch.pipeline.giving import read_instructions, upload_name
 from nemo_watch.pipeline.house import House, log, now
 
+_ADDRESS_HINT = (
+    "Open the address in a browser: it must lead to the file itself, and everybody on the internet must be able to "
+    "open it. Mend it and put its file back into the inbox, or drop the clip itself."
+)
 MOST_UPLOAD_BYTES = 500 * 1024 * 1024
 """What is larger is refused here, before any call. Source: contract.md 5."""
 
@@ -131,7 +135,12 @@ async def _upload_by_url(house: House, job: Job, session: Session, name: str) ->
     await see_that_nothing_changed(house, job)
     await house.ledger.intend(job.job_id, name, house.token, {"url": job.work.url})
     house.show(job, name)
-    uploaded = await house.client.upload_url(session.session_id, instructions.url, house.skill(job))
+    try:
+        uploaded = await house.client.upload_url(session.session_id, instructions.url, house.skill(job))
+    except CloudError as error:
+        if error.code in ("400", "404", "422"):
+            error.hint = _ADDRESS_HINT
+        raise
     await house.done(job, name, {"url": job.work.url, "filename": uploaded.filename})
 
 

@@ -13,6 +13,9 @@ from nemo_watch.sandbox.plan.cards import lay_out
 
 WISHES = {
     "make a 15 second video about a lighthouse at night": Card(("A lighthouse at night",), 15_000, wished_ms=15_000),
+    "create a 5 s clip about how to export coffee, and export in 720p": Card(
+        ("How to export coffee",), 5000, wished_ms=5000
+    ),
     "生成一个关于秋天的视频": Card(("秋天",), 10_000),
     "做一个猫咪冲浪的短片": Card(("猫咪冲浪",), 10_000),
     "make a vertical 10 second video about autumn leaves with calm music": Card(

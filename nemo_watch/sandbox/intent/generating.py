@@ -58,6 +58,13 @@ _ASIDE = (
         r"(?:music|soundtrack|song|bgm)\b(?: (?:in the background|underneath))?",
         re.IGNORECASE,
     ),
+    re.compile(  # what is done with the result
+        r"[,;.]?\s*(?:\b(?:and|then) )*\b(?:export|download|render|save|deliver)\b"
+        r"(?: (?:it|this|the (?:video|result)))?"
+        r"(?: (?:in|at|as|to|for|with)\b[^,.;!?\n]*)?(?=\s*(?:[,.;!?\n]|$))",
+        re.IGNORECASE,
+    ),
+    re.compile(r"[，,]?\s*(?:并|然后|最后)?(?:导出|下载|输出)[^，。！？\n]*"),
     re.compile(r"[，,]?\s*(?:并?(?:配上|加上|配|加|带)[^，。]{0,6}(?:音乐|配乐)|(?:竖屏|横屏|方形|竖版|横版)的?)"),
 )
 _EDITS = re.compile(
