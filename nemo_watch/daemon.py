@@ -35,6 +35,7 @@ from nemo_watch.pipeline import House, Patience, Progress
 from nemo_watch.pipeline.budget import Budget
 from nemo_watch.pipeline.first_run import FirstRuns
 from nemo_watch.pipeline.holds import Asking, Holds
+from nemo_watch.pipeline.opening import UNLISTED
 from nemo_watch.pipeline.sharing import is_turn
 from nemo_watch.pipeline.tidying import TIDY_S, Tidying
 from nemo_watch.statefolder import LEDGER_NAME, state_lock
@@ -226,6 +227,7 @@ class Daemon:
             on_leave=lambda inbox, rel: self.watchers[inbox].forget(rel, is_done=True),
             on_return=lambda inbox, clip: self.watchers[inbox].known(clip.rel, clip.stamp),
             on_enter=lambda: self.dispatch.wake(),
+            is_listed=lambda inbox: self.watchers[inbox].is_listed,
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
             seen_as=lambda inbox, rel: self.watchers[inbox].seen_as(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),
@@ -351,7 +353,7 @@ def _goes_on(job: Job) -> bool:
     if job.reason == "retry":
         is_soon = job.next_try_at is None or job.next_try_at - datetime.now(UTC) <= ONCE_WAIT
         return job.attempts < ONCE_TRIES and is_soon
-    return job.reason in ("render", "looking", "reuse", "asked")
+    return job.reason in ("render", "looking", "reuse", "asked", UNLISTED)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,11 @@ from nemo_watch.folders.names import split
 from nemo_watch.model import FileRef, Job, Session
 from nemo_watch.pipeline import sharing
 from nemo_watch.pipeline.giving import read_instructions, upload_name
-from nemo_watch.pipeline.house import House, log, now
+from nemo_watch.pipeline.house import House, StepAsideError, log, now
+
+UNLISTED = "listing"
+LISTING_S = 0.5
+"""So soon a job looks again whether its inbox was gone through since the start."""
 
 _ADDRESS_HINT = (
     "Open the address in a browser: it must lead to the file itself, and everybody on the internet must be able to "
@@ -88,6 +92,8 @@ async def see_that_nothing_changed(house: House, job: Job) -> None:
         if found != "same":
             what = "was changed" if found == "changed" else "was removed"
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=found)
+    if not house.is_listed(job.inbox):  # an instruction file may have come while the daemon was down
+        raise StepAsideError(LISTING_S, UNLISTED, "Its inbox is gone through first, as after every start.")
     own = house.own_sidecar(job.inbox, job.clip.rel) if job.work.kind == "edit" else None
     used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None
     if own is not None and own.rel != used:
