@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from nemo_watch.cli.pictures import step_words
+from nemo_watch.cli.pictures import left_words, size_words, step_words
 from nemo_watch.model import Job, Json, Work, WorkKind
 from nemo_watch.reports import printable
 
@@ -91,28 +91,6 @@ def far_words(row: Json) -> str:
     if row["left_s"] is not None:
         parts.append(f"{left_words(row['left_s'])} left")
     return ", ".join(parts)
-
-
-def size_words(size_bytes: float) -> str:
-    """Write a size as a person would say it."""
-    if size_bytes < 1000:
-        return f"{size_bytes:.0f} B"
-    for unit in ("kB", "MB"):
-        size_bytes /= 1000
-        if size_bytes < 999.5:
-            return f"{size_bytes:.0f} {unit}" if size_bytes >= 10 else f"{size_bytes:.1f} {unit}"
-    return f"{size_bytes / 1000:.1f} GB"
-
-
-def left_words(seconds: float) -> str:
-    """Say a time that is left as exactly as it can be known."""
-    if seconds < 5:
-        return "a few seconds"
-    if seconds < 57:
-        return f"about {max(5, round(seconds / 5) * 5):.0f} s"
-    if seconds < 5400:
-        return f"about {max(1, round(seconds / 60))} min"
-    return f"about {seconds / 3600:.0f} h"
 
 
 def state_words(row: Json) -> str:

@@ -53,12 +53,50 @@ def plain(text: str) -> str:
 MOST_WAITS = 8
 
 
-def progress_table(rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = (), *, waiting_count: int = 0) -> Table:
-    """Draw what the workers are doing, and below it which files wait for what: the first of `waiting_count`."""
+def size_words(size_bytes: float) -> str:
+    """Write a size as a person would say it."""
+    if size_bytes < 1000:
+        return f"{size_bytes:.0f} B"
+    for unit in ("kB", "MB"):
+        size_bytes /= 1000
+        if size_bytes < 999.5:
+            return f"{size_bytes:.0f} {unit}" if size_bytes >= 10 else f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1000:.1f} GB"
+
+
+def left_words(seconds: float) -> str:
+    """Say a time that is left as exactly as it can be known."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 57:
+        return f"about {max(5, round(seconds / 5) * 5):.0f} s"
+    if seconds < 5400:
+        return f"about {max(1, round(seconds / 60))} min"
+    return f"about {seconds / 3600:.0f} h"
+
+
+def pace_words(row: Progress, now_s: float) -> str:
+    """Say how fast something goes on and how long it will take, "" where that cannot be told."""
+    if row.pace is None:
+        return ""
+    rate, left_s = row.pace.rate(now_s), row.pace.left_s(now_s)
+    words = [f"{size_words(rate)}/s"] if rate is not None and row.in_bytes else []
+    return ", ".join([*words, *([f"{left_words(left_s)} left"] if left_s is not None else [])])
+
+
+def progress_table(
+    rows: Sequence[Progress], waits: Sequence[tuple[str, str]] = (), *, waiting_count: int = 0, now_s: float = 0.0
+) -> Table:
+    """Draw what the workers are doing, and below it which files wait for what: the first of `waiting_count`.
+
+    `now_s` is the moment, monotonic.
+    """
     table = Table.grid(padding=(0, 2))
     for row in sorted(rows, key=lambda row: row.job_id):
         bar = ProgressBar(total=1.0, completed=row.fraction, width=20) if row.fraction is not None else Text("")
-        table.add_row(Text.from_markup(f"[bold]{safe(row.name)}[/bold]"), step_words(row.step), bar)
+        table.add_row(
+            Text.from_markup(f"[bold]{safe(row.name)}[/bold]"), step_words(row.step), bar, pace_words(row, now_s)
+        )
     for rel, sentence in waits[:MOST_WAITS]:
         table.add_row(Text.from_markup(safe(rel), style="dim"), Text.from_markup(safe(sentence), style="dim"), "")
     more = waiting_count - len(waits[:MOST_WAITS])

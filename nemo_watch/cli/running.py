@@ -9,6 +9,7 @@ import asyncio
 import io
 import os
 import sys
+import time
 from typing import Any
 
 from rich.console import Console
@@ -73,7 +74,14 @@ async def _run(daemon: Daemon, *, once: bool, console: Console | None) -> int:
     if outcome is None:
         # Stopped by a signal: that is how `run` ends, but `--once` was not done yet.
         return EXIT_WAITING if once else EXIT_GOOD
+    print(once_words(outcome))
     return exit_code(outcome)
+
+
+def once_words(outcome: Outcome) -> str:
+    """Say what `--once` came to."""
+    more = "; nemo-watch status tells of each" if outcome.rejected or outcome.waiting else ""
+    return f"{outcome.delivered} delivered, {outcome.rejected} rejected, {outcome.waiting} wait or are held{more}"
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -93,7 +101,10 @@ async def show_progress(daemon: Daemon, console: Console) -> None:
             eyes = daemon.watchers.values()
             waits = [(each.rel, each.sentence) for watcher in eyes for each in watcher.waiting(MOST_WAITS)]
             count = sum(watcher.waiting_count for watcher in eyes)
-            live.update(progress_table(list(daemon.progress.values()), waits, waiting_count=count), refresh=True)
+            live.update(
+                progress_table(list(daemon.progress.values()), waits, waiting_count=count, now_s=time.monotonic()),
+                refresh=True,
+            )
             await asyncio.sleep(0.25)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nemo_watch.cli.jobrows import far_words, how_far, job_row, left_words, size_words
+from nemo_watch.cli.jobrows import far_words, how_far, job_row
+from nemo_watch.cli.pictures import left_words, size_words
 from nemo_watch.pace import Pace, observe
 from nemo_watch.pipeline import Progress
 from nemo_watch.telling import told_progress
