@@ -227,7 +227,7 @@ class Daemon:
             on_leave=lambda inbox, rel: self.watchers[inbox].forget(rel, is_done=True),
             on_return=lambda inbox, clip: self.watchers[inbox].known(clip.rel, clip.stamp),
             on_enter=lambda: self.dispatch.wake(),
-            is_listed=lambda inbox: self.watchers[inbox].is_listed,
+            is_known=lambda inbox, rel: self.watchers[inbox].is_known(rel),
             own_sidecar=lambda inbox, rel: self.watchers[inbox].sidecar_of(rel),
             seen_as=lambda inbox, rel: self.watchers[inbox].seen_as(rel),
             still_wanted=lambda inbox, rel, but: self.watchers[inbox].serves(rel, but=but),

@@ -201,7 +201,9 @@ def _after_lost_session(error: CloudError, at: Situation) -> Verdict:
         return Reject(replace(session_ended(), step=at.step))
     if at.paid == "no" and not at.reuses and at.failing_s < at.give_up_after_s:
         return Again(0.0 if at.attempts == 0 else backoff_s(at.attempts, at.chance), _sentence(error), anew=True)
-    if at.reuses:
+    if at.continues:
+        action = session_ended().action
+    elif at.reuses:
         action = "Change the instruction and put the clip back to pay for a new edit; it is never done by itself."
     else:
         action = (
@@ -265,6 +267,17 @@ def edit_no_effect(step: str, job_id: str, told: str = "", *, never_rests: bool 
         action=f"Put the file back into the inbox to look at the session of job {job_id} once more. nemo-watch retry "
         f"{job_id} --from edit sends the message again, which may be charged again.",
         paid="unknown",
+        step=step,
+    )
+
+
+def session_went_on(step: str, job_id: str, *, paid: Paid) -> Failure:
+    """Describe a message whose effect cannot be told any more: another job spoke in the session that they share."""
+    return Failure(
+        code="edit_no_effect",
+        message="Another job was edited in the session that they share: what this message did cannot be told any more.",
+        action=f"nemo-watch retry {job_id} --from edit sends the message again, which may be charged again.",
+        paid=paid,
         step=step,
     )
 

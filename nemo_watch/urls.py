@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 SCHEMES = ("http", "https")
 MOST_SIGNS = 2000
@@ -32,9 +32,10 @@ def scrubbed(text: str, url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         secrets = [url.strip(), parts.query, parts.netloc.rpartition("@")[0], parts.password or "", parts.fragment]
+        secrets += [parts.username or "", *(value for _name, value in parse_qsl(parts.query, keep_blank_values=True))]
     except ValueError:
         secrets = [url.strip()]
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         for form in (secret, unquote(secret), quote(secret, safe="")):
             if len(form) > 3:
                 text = text.replace(form, redacted(url) if secret == url.strip() else "…")

@@ -253,7 +253,7 @@ class Oracle:
             assets=tuple(ref.rel for ref in work.assets),
             notes=(*work.notes, *((UNSURE,) if drop.clip.rel in self.seen.unsure else ())),
             not_before_at=instructions.not_before_at,
-            credits=0 if work.kind == "ask" else credits_of(work),
+            credits=credits_of(work),
             work=work,
             left_out=() if work.kind == "generate" else routing.taken_out(instructions.steps),
         )

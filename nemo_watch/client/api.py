@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -186,7 +187,8 @@ class Client:
         except CloudError as error:
             error.message = urls.scrubbed(error.message, url)
             raise
-        return wire.read_upload(payload, doing, "", "")
+        uploaded = wire.read_upload(payload, doing, "", "")
+        return replace(uploaded, filename=urls.scrubbed(uploaded.filename, url))
 
     # ------------------------------------------------------------ the paid call
 

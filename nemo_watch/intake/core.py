@@ -12,6 +12,7 @@ from itertools import islice
 from nemo_watch.intake import words
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
+from nemo_watch.intake.gathering import unread_above
 from nemo_watch.intake.judge import Judge
 from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, split_rel
 from nemo_watch.intake.rules import Decision, InboxRules, SettleRules
@@ -90,6 +91,10 @@ class Intake(Book):
             return batch.toml.ref
         entry = folder.own_sidecar(name, shares_stem=self.shares_stem(role))
         return entry.ref if entry is not None and entry.kind == "file" else None
+
+    def is_read_above(self, rel: str) -> bool:
+        """Tell whether every `project.toml` in the folder of a file and above it was read."""
+        return unread_above(self, split_rel(rel)[0]) is None
 
     def serves(self, rel: str, *, but: str = "") -> bool:
         """Tell whether a sidecar or subtitle belongs to a clip that is not a job yet, other than the clip `but`.

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.rows import JOBS, STEPS, job_from_row, to_ms
-from nemo_watch.model import OPEN_STATES, Job, Json, Session
+from nemo_watch.model import OPEN_STATES, Job, Json, Session, Step
 
 TURN = "turn"
 """Why a job waits that shares its session: another one is to be done with it first."""
@@ -24,10 +24,15 @@ async def of_chain(ledger: Ledger, chain: str) -> list[Job]:
     """List the jobs of a chain in their order; the first job of a clip's own chain is found by its id."""
 
     def work(c: Connection) -> list[Job]:
-        query = sa.select(JOBS).where(sa.or_(JOBS.c.chain == chain, JOBS.c.job_id == chain))
+        query = sa.select(JOBS).where(_of(chain))
         return sorted((job_from_row(row) for row in c.execute(query).mappings()), key=in_order)
 
     return await ledger.transact(work)
+
+
+def _of(chain: str) -> sa.ColumnElement[bool]:
+    """Ask for a chain in words that its index answers: that one leaves out all jobs that share nothing."""
+    return sa.or_(sa.and_(JOBS.c.chain == chain, sa.text("jobs.chain <> ''")), JOBS.c.job_id == chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ async def standings(ledger: Ledger, chain: str) -> list[Standing]:
     """Tell of all jobs of a chain, in their order, how far they are."""
 
     def work(c: Connection) -> list[Standing]:
-        here = sa.or_(JOBS.c.chain == chain, JOBS.c.job_id == chain)
+        here = _of(chain)
         jobs = sorted((job_from_row(row) for row in c.execute(sa.select(JOBS).where(here)).mappings()), key=in_order)
         steps: dict[str, list[tuple[str, str]]] = {job.job_id: [] for job in jobs}
         query = sa.select(STEPS.c.job_id, STEPS.c.name, STEPS.c.state).join(JOBS, JOBS.c.job_id == STEPS.c.job_id)
@@ -91,10 +96,22 @@ async def ended_parts(ledger: Ledger, inbox: str) -> list[str]:
     """List the clips that have left an inbox, or never came, of batches whose other parts are under way."""
 
     def work(c: Connection) -> list[str]:
-        here = (JOBS.c.chain.startswith("batch-"), JOBS.c.inbox == inbox)
+        here = (sa.text("jobs.chain <> ''"), JOBS.c.chain.startswith("batch-"), JOBS.c.inbox == inbox)
         under_way = sa.select(JOBS.c.chain).where(*here, JOBS.c.state.in_(OPEN_STATES))
         query = sa.select(JOBS.c.rel).where(*here, JOBS.c.state.not_in(OPEN_STATES), JOBS.c.chain.in_(under_way))
         return [os.fsdecode(rel) for (rel,) in c.execute(query)]
+
+    return await ledger.transact(work)
+
+
+async def has_been_used_since(ledger: Ledger, chain: str, job_id: str, step: Step) -> bool:
+    """Tell whether another job of a chain sent a message after a step of this one began: its state proves nothing."""
+
+    def work(c: Connection) -> bool:
+        query = sa.select(STEPS.c.name).join(JOBS, JOBS.c.job_id == STEPS.c.job_id)
+        here = _of(chain)
+        later = (STEPS.c.name.startswith("edit-"), STEPS.c.started_at > to_ms(step.started_at))
+        return c.execute(query.where(here, JOBS.c.job_id != job_id, *later).limit(1)).first() is not None
 
     return await ledger.transact(work)
 

@@ -116,7 +116,7 @@ async def run_job(house: House, job: Job) -> None:
     except NemoWatchError as error:
         await _after(house, job, error)
     finally:
-        if job.work.chain and not is_aside:
+        if not is_aside:
             await pass_on(house, job)
         if not watched:  # an export goes on without a worker, and people want to see how far it is
             house.progress.pop(job.job_id, None)

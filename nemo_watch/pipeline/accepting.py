@@ -14,6 +14,7 @@ from dataclasses import replace
 from nemo_watch import folders, reports
 from nemo_watch.errors import FolderError, MediaError, SidecarError
 from nemo_watch.folders.names import split
+from nemo_watch.ledger.chains import of_chain
 from nemo_watch.ledger.finding import job_that_put, last_job_at
 from nemo_watch.model import (
     ANY_INODE,
@@ -45,6 +46,12 @@ async def enter_drop(house: House, drop: Drop) -> list[Job]:
     try:
         if drop.kind == "batch":
             return await _enter_parts(house, drop, await giving.understand_batch(rules, drop))
+        if drop.kind == "refine":
+            # One at a time: the second one goes on from the first one, and is numbered after it.
+            place = f"refine\0{drop.inbox}\0{split(drop.clip.rel)[0]}"
+            async with house.entering.setdefault(place, asyncio.Lock()):
+                instructions, work = await giving.understand(rules, drop, house.ledger)
+                return [await _enter_understood(house, drop, instructions, work)]
         instructions, work = await giving.understand(rules, drop, house.ledger)
     except (SidecarError, MediaError) as error:
         if error.code in ("changed", "gone"):
@@ -74,6 +81,8 @@ async def _enter_understood(house: House, drop: Drop, instructions: Instructions
             raise
         return await _enter_refused(house, drop, work, _refusal(error))
     work = replace(work, fingerprints=tuple(extras))
+    if work.kind == "batch":
+        work = giving.told_apart(work, sha256, await of_chain(house.ledger, work.chain))
     if work.kind == "ask":
         return await _enter_question(house, drop, work, sha256)
     content = giving.content_of(instructions, work, sha256)

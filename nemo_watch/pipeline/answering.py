@@ -83,16 +83,18 @@ async def _status(house: House, job: Job) -> str:
     counts = await house.ledger.counts()
     lines.append(
         f"{sum(counts.get(state, 0) for state in OPEN_STATES) - 1} under way or waiting, "
-        f"{counts.get('delivered', 0)} delivered, {counts.get('rejected', 0)} rejected."
+        f"{counts.get('delivered', 0)} delivered, {counts.get('rejected', 0)} rejected, all inboxes together."
     )
     lines += [f"Everything paid is held: {hold.sentence}" for hold in await house.ledger.holds()]
-    rows = [other for other in await house.ledger.jobs(OPEN_STATES, limit=MOST_LINES + 1) if other.job_id != job.job_id]
+    # Others may share this folder: the names in another inbox are not theirs to see.
+    under_way = await house.ledger.jobs(OPEN_STATES, inbox=job.inbox, limit=MOST_LINES + 2)
+    rows = [other for other in under_way if other.job_id != job.job_id]
     for other in rows[:MOST_LINES]:
         says = other.sentence or ("it is being worked on" if other.active else "it waits for a worker")
         lines.append(f"- {printable_name(other.clip.rel)}: {says}")
     if len(rows) > MOST_LINES:
         lines.append("- and more")
-    ended = await house.ledger.jobs(("rejected",), limit=5)
+    ended = await house.ledger.jobs(("rejected",), inbox=job.inbox, limit=5)
     if ended:
         lines.append("Rejected last:")
     for other in ended:

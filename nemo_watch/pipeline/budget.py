@@ -41,7 +41,7 @@ class Spent:
 
 def credits_of(work: Work) -> int:
     """Tell about how many credits work costs. Source: contract.md 7."""
-    return GENERATION_CREDITS if work.kind == "generate" else SESSION_CREDITS
+    return {"generate": GENERATION_CREDITS, "ask": 0}.get(work.kind, SESSION_CREDITS)
 
 
 def _called(credits: int) -> str:  # noqa: A002 - the word of the contract

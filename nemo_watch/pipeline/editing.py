@@ -14,6 +14,7 @@ from datetime import datetime
 from nemo_watch import policy, reply
 from nemo_watch.errors import CloudError, ConfigError, FolderError, RefusedError
 from nemo_watch.model import Job, Json, Session, SessionState, Step, Turn
+from nemo_watch.pipeline import sharing
 from nemo_watch.pipeline.budget import credits_of
 from nemo_watch.pipeline.giving import refinement_name
 from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, later, log, now, paid_so_far
@@ -36,6 +37,8 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
         await house.holds.budget.settle(job.job_id)
         return
     try:
+        if step is not None:
+            await _see_that_it_is_its_own(house, job, step)
         if step is None:
             step = await _send(house, job, session, name, message)
         elif await _is_answered(house, job, session, step):
@@ -51,6 +54,12 @@ async def edit(house: House, job: Job, session: Session, number: int, message: s
         await house.holds.budget.settle(job.job_id)
         raise
     await house.holds.budget.settle(job.job_id)
+
+
+async def _see_that_it_is_its_own(house: House, job: Job, step: Step) -> None:
+    """Of a message in doubt the state tells nothing once another job has spoken there. Raises: RejectedError."""
+    if await sharing.has_been_used_since(house, job, step):
+        raise RejectedError(policy.session_went_on(step.name, job.job_id, paid="unknown"))
 
 
 async def _send(house: House, job: Job, session: Session, name: str, message: str) -> Step | None:
@@ -281,7 +290,7 @@ async def remember_draft(house: House, job: Job, session: Session) -> Json:
 
     Raises: RejectedError with `no_edit_made` if the turns changed nothing that can be exported. Repeat: safe.
     """
-    known = await house.recorded(job, "draft")
+    known = await house.recorded(job, "draft") or await sharing.draft_to_export(house, job)
     if known is not None:
         draft: Json = known["draft"]
         return draft
@@ -289,7 +298,10 @@ async def remember_draft(house: House, job: Job, session: Session) -> Json:
     steps = [s for s in await house.ledger.steps(job.job_id) if s.name.startswith("edit-") and s.state == "done"]
     has_changed = any(s.data.get("changed") for s in steps)
     digest = reply.state_digest(state)
-    if not has_changed and steps and _came_late(steps[0], state, digest):
+    is_used = bool(steps) and await sharing.has_been_used_since(house, job, steps[-1])
+    if has_changed and is_used:
+        raise RejectedError(policy.session_went_on(steps[-1].name, job.job_id, paid="yes"))
+    if not has_changed and steps and not is_used and _came_late(steps[0], state, digest):
         # The effect of a turn that seemed to have none came later than the last look.
         await house.ledger.done(job.job_id, steps[-1].name, house.token, {**steps[-1].data, "changed": True})
         has_changed = True

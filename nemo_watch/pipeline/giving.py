@@ -59,8 +59,10 @@ async def understand(rules: InboxRules, drop: Drop, ledger: Ledger | None = None
 def content_of(instructions: Instructions, work: Work, sha256: str) -> str:
     """Say what stands for the content in a job's identity, where that is not the clip's own. Source: product.md 4.2."""
     match work.kind:
-        case "refine":
+        case "refine" if work.messages:
             return work.parent
+        case "refine":  # it is nothing but these exports
+            return f"{work.parent}/{work.exports}"
         case "generate":
             return f"generate/{key(work.name)}"
         case "url":
@@ -209,6 +211,7 @@ async def _refinement(rules: InboxRules, drop: Drop, ledger: Ledger | None) -> t
     instructions = await read_instructions(rules, drop.clip)
     _refuse(instructions, "a refinement")
     work = await plan_work(rules, drop, instructions)
+    only_exports = not routing.route(instructions.steps, instructions.exports).messages
     name = given_name(drop.clip.rel)
     if ledger is None:
         return instructions, replace(work, name=f"{name}-v2", title=name)
@@ -220,6 +223,16 @@ async def _refinement(rules: InboxRules, drop: Drop, ledger: Ledger | None) -> t
             "To edit a clip for the first time, drop it with an instruction file.",
         )
     root = line.root
+    if line.others:
+        other = line.others[-1].work.name
+        raise SidecarError(
+            f'The same clip with the same instruction was given twice: "{name}" shares its timeline, which was gone on '
+            f'from as "{other}".',
+            hint="To refine this clip alone, drop it again with a TOML instruction that says: "
+            'duplicates = "process" (a new edit, which is paid)',
+        )
+    if only_exports and not _only_answered(line.last):
+        work = replace(work, messages=())  # there is a timeline: it is only exported, which is free
     if root.work.kind == "batch":
         work = replace(work, messages=tuple(only_on(upload_name(root), message) for message in work.messages))
     work = replace(
@@ -231,7 +244,7 @@ async def _refinement(rules: InboxRules, drop: Drop, ledger: Ledger | None) -> t
         upload_name=root.work.upload_name,
     )
     again = line.again(drop, work)
-    if again is not None:
+    if again is not None and (again.work.parent in line.living or await ledger.step(again.job_id, "session")):
         return instructions, replace(work, parent=again.work.parent, version=again.work.version, name=again.work.name)
     number = line.next_version
     return instructions, replace(work, parent=line.last.job_id, version=number, name=f"{line.base}-v{number}")
@@ -239,17 +252,26 @@ async def _refinement(rules: InboxRules, drop: Drop, ledger: Ledger | None) -> t
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A clip's job (`root`) and the refinements of it, the oldest first; `base` is the stem of the first result."""
+    """A clip's job (`root`) and the refinements of it, the oldest first; `base` is the stem of the first result.
+
+    `others` are refinements of another clip that uses the same edit, and with it the same timeline.
+    """
 
     root: Job
     chain: str
     base: str
     refinements: tuple[Job, ...]
+    others: tuple[Job, ...] = ()
+
+    @property
+    def living(self) -> frozenset[str]:
+        """The jobs that can be gone on from."""
+        return frozenset(job.job_id for job in (self.root, *self.refinements) if may_be_refined(job))
 
     @property
     def last(self) -> Job:
         """The job whose timeline the next refinement goes on from."""
-        return next((job for job in reversed(self.refinements) if _goes_on_from(job)), self.root)
+        return next((job for job in reversed(self.refinements) if may_be_refined(job)), self.root)
 
     @property
     def next_version(self) -> int:
@@ -264,14 +286,27 @@ class _Line:
         for job in reversed(self.refinements):
             same_words = (job.work.messages, job.work.language) == (work.messages, work.language)
             put_back = same_file(job.clip.stamp, replace(drop.clip.stamp, inode=job.clip.stamp.inode))
+            same_words = same_words and _looks(job.work.assets) == _looks(work.assets)
+            same_words = same_words and (bool(work.messages) or job.work.exports == work.exports)
             if same_words and job.state != "cancelled" and (put_back or job is self.refinements[-1]):
                 return job
         return None
 
 
-def _goes_on_from(job: Job) -> bool:
-    answered = job.state == "rejected" and job.failure is not None and job.failure.code == _ANSWERED
-    return answered or job.state == "delivered" or (job.state in OPEN_STATES and job.failure is None)
+def _looks(refs: tuple[FileRef, ...]) -> list[tuple[str, int, int]]:
+    return [(ref.rel, ref.stamp.size_bytes, ref.stamp.mtime_ns) for ref in refs]
+
+
+def _only_answered(job: Job) -> bool:
+    return job.state == "rejected" and job.failure is not None and job.failure.code == _ANSWERED
+
+
+def may_be_refined(job: Job) -> bool:
+    """Tell whether a job has a timeline to go on from, or will have: delivered, under way, or its edit is kept."""
+    failure = job.failure
+    if job.state == "rejected" and failure is not None:
+        return _only_answered(job) or (failure.paid == "yes" and failure.code != "1002")
+    return job.state == "delivered" or (job.state in OPEN_STATES and failure is None)
 
 
 async def _find_line(ledger: Ledger, drop: Drop, name: str) -> _Line | None:
@@ -280,7 +315,7 @@ async def _find_line(ledger: Ledger, drop: Drop, name: str) -> _Line | None:
     found: Job | None = None
     for job in await chains.jobs_in_folder(ledger, drop.inbox, split(drop.clip.rel)[0]):
         names = {key(result_stem(job)), key(folders.last_part(job.clip.rel))}
-        if job.work.kind != "ask" and job.sha256 and wanted in names and _goes_on_from(job):
+        if job.work.kind != "ask" and job.sha256 and wanted in names and may_be_refined(job):
             found = job
     while found is not None and found.work.kind == "refine":
         found = await ledger.job(found.work.parent)
@@ -289,12 +324,11 @@ async def _find_line(ledger: Ledger, drop: Drop, name: str) -> _Line | None:
     base = result_stem(found)
     root = (await ledger.job(found.reuses) or found) if found.reuses else found
     chain = root.work.chain or root.job_id
-    of_base = [
-        job
-        for job in await chains.of_chain(ledger, chain)
-        if job.work.kind == "refine" and not job.reuses and key(job.work.name.rpartition("-v")[0]) == key(base)
-    ]
-    return _Line(root, chain, base, tuple(of_base))
+    refined = [job for job in await chains.of_chain(ledger, chain) if job.work.kind == "refine" and not job.reuses]
+    of_base = [job for job in refined if key(job.work.name.rpartition("-v")[0]) == key(base)]
+    # The parts of a batch have a timeline each; of all other jobs in one session there is one.
+    others = [job for job in refined if job not in of_base and may_be_refined(job)] if root.work.kind != "batch" else []
+    return _Line(root, chain, base, tuple(of_base), tuple(others))
 
 
 # ---------------------------------------------------------------- batches
@@ -345,8 +379,7 @@ async def understand_batch(
             continue
         called = names[number]
         messages = tuple(only_on(called, message) for message in work.messages)
-        uploaded = "" if called == folders.last_part(part.clip.rel) else called
-        work = replace(work, messages=messages, chain=chain, position=number, upload_name=uploaded)
+        work = replace(work, messages=messages, chain=chain, position=number, upload_name=called)
         found.append((part, own, work))
     return found
 
@@ -378,6 +411,21 @@ def drop_of(batch: Drop, part: Part) -> Drop:
 async def _part_work(rules: InboxRules, drop: Drop, part: Part, own: Instructions) -> Work:
     folder_name = split(drop.clip.rel)[0].rpartition("/")[2]
     return await plan_work(rules, drop_of(drop, part), own, title=folder_name or "project")
+
+
+def told_apart(work: Work, sha256: str, others: list[Job]) -> Work:
+    """Give a part another name in its session where that is of other content there: its file was replaced meanwhile."""
+    taken = {key(upload_name(job)): job.sha256 for job in others if job.work.kind == "batch" and job.sha256}
+    stem, suffix = split(work.upload_name)[1:]
+    name, number = work.upload_name, 1
+    while taken.get(key(name), sha256) != sha256:
+        number += 1
+        name = f"{stem}-{number}{suffix}"
+    if name == work.upload_name:
+        return work
+    before, now_ = only_on(work.upload_name, ""), only_on(name, "")
+    messages = tuple(now_ + message.removeprefix(before) for message in work.messages)
+    return replace(work, messages=messages, upload_name=name)
 
 
 def _upload_names(clips: tuple[BatchClip, ...]) -> list[str]:

@@ -134,13 +134,14 @@ class House:
     `on_release(inbox, rel)` gives a file back to the intake, `on_leave(inbox, rel)` tells it that the job of a file has
     ended and moved it away, `on_return(inbox, clip)` tells it that a clip which a job knows comes back into the inbox;
     `still_wanted(inbox, rel, but)` tells whether a clip in the inbox other than `but`, not a job yet, is paired with
-    the file `rel`. `is_listed(inbox)` tells whether an inbox was gone through since the start; `own_sidecar(inbox,
-    rel)` is a clip's own sidecar as the intake sees it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)`
-    says why no job of an inbox may begin, "" if it may; `holds` are those of the whole account. `entering` lets one
-    drop after the other of the same edit ask whether its work is known, `leaving` one job of an inbox, or of an outbox,
-    after the other plan what goes where, `turns` one job after the other use a session that several share. `paying` are
-    the jobs with a paid call in flight, `asked_s` tells until when (on the loop's clock) a job stands aside for a
-    person's word, `own_calls` counts each job's paid calls in this process,
+    the file `rel`. `is_known(inbox, rel)` tells whether an inbox was gone through since the start, so that all is known
+    of a file that is needed for its instruction; `own_sidecar(inbox, rel)` is a clip's own sidecar as the intake sees
+    it now, `seen_as(inbox, rel)` any file's stamp. `why_not(inbox)` says why no job of an inbox may begin, "" if it
+    may; `holds` are those of the whole account. `entering` lets one drop after the other of the same edit ask whether
+    its work is known, `leaving` one job of an inbox, or of an outbox, after the other plan what goes where, `turns` one
+    job after the other use a session that several share. `paying` are the jobs with a paid call in flight, `asked_s`
+    tells until when (on the loop's clock) a job stands aside for a person's word, `own_calls` counts each job's paid
+    calls in this process,
     `paid_calls` all of them.
     """
 
@@ -158,7 +159,7 @@ class House:
     on_return: Callable[[str, FileRef], None]
     on_enter: Callable[[], None]
     still_wanted: Callable[[str, str, str], bool]
-    is_listed: Callable[[str], bool]
+    is_known: Callable[[str, str], bool]
     own_sidecar: Callable[[str, str], FileRef | None]
     seen_as: Callable[[str, str], FileStamp | None]
     why_not: Callable[[str], Awaitable[str]]

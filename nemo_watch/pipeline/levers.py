@@ -67,6 +67,18 @@ async def retry(desk: Desk, job_id: str, *, start: str = "", fresh: bool = False
     job = await _job(desk, job_id)
     steps = await desk.ledger.steps(job.job_id)
     _refuse_strangers(desk, job)
+    if job.work.kind == "ask" and job.state not in OPEN_STATES:
+        raise OperatorError(
+            f"Job {job.job_id} is a question, and it was answered.",
+            code="delivered",
+            hint="To ask once more, drop the file into the inbox again.",
+        )
+    if job.work.kind == "refine" and fresh:
+        raise OperatorError(
+            f"Job {job.job_id} goes on in the session of its clip, and cannot have one of its own.",
+            code="step",
+            hint="Drop its text into the inbox once more, or the clip itself with the whole instruction.",
+        )
     if job.sha256 == "":
         return await _look_anew(desk, job, steps, told=start or ("--fresh" if fresh else ""))
     if fresh:

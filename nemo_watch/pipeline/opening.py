@@ -92,7 +92,7 @@ async def see_that_nothing_changed(house: House, job: Job) -> None:
         if found != "same":
             what = "was changed" if found == "changed" else "was removed"
             raise MediaError(f"{folders.last_part(ref.rel)} {what} before anything was paid.", code=found)
-    if not house.is_listed(job.inbox):  # an instruction file may have come while the daemon was down
+    if not house.is_known(job.inbox, job.clip.rel):  # an instruction file may have come while the daemon was down
         raise StepAsideError(LISTING_S, UNLISTED, "Its inbox is gone through first, as after every start.")
     own = house.own_sidecar(job.inbox, job.clip.rel) if job.work.kind == "edit" else None
     used = job.work.sidecar.rel if job.work.sidecar is not None and job.work.source == "sidecar" else None

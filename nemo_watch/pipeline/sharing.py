@@ -16,7 +16,8 @@ from nemo_watch import folders
 from nemo_watch.errors import CloudError, MediaError
 from nemo_watch.ledger import chains
 from nemo_watch.ledger.chains import TURN, Standing
-from nemo_watch.model import Job, Session, Step
+from nemo_watch.model import OPEN_STATES, Failure, Job, Json, Session, Step
+from nemo_watch.pipeline.giving import may_be_refined
 from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, now
 from nemo_watch.policy import session_ended
 
@@ -76,6 +77,23 @@ async def is_turn(house: House, job: Job) -> bool:
     return True
 
 
+async def has_been_used_since(house: House, job: Job, step: Step) -> bool:
+    """Tell whether another job spoke in the session after a step of this one: what it holds may be that one's."""
+    return await chains.has_been_used_since(house.ledger, chain_of(job), job.job_id, step)
+
+
+async def draft_to_export(house: House, job: Job) -> Json | None:
+    """Take over the timeline that a refinement only exports, which is free; None if it is to be edited."""
+    if job.work.kind != "refine" or job.work.messages:
+        return None
+    parent = await house.ledger.job(job.work.parent)
+    known = await house.ledger.step(parent.reuses or parent.job_id, "draft") if parent is not None else None
+    if known is None or known.state != "done":
+        raise RejectedError(session_ended())
+    await house.done(job, "draft", known.data)
+    return known.data
+
+
 async def pass_on(house: House, job: Job) -> None:
     """Wake whoever can go on now that this job is further: who has to upload yet, else the first one. Repeat: safe."""
     waiting = [one for one in await _others(house, job) if one.is_open and one.job.reason == TURN]
@@ -115,15 +133,28 @@ async def uploads_of_others(house: House, job: Job, session: Session) -> list[St
 async def parents_session(house: House, job: Job) -> Session:
     """Find the session that a refinement goes on in. Raises: RejectedError if it cannot be gone on in. Repeat: safe."""
     parent = await house.ledger.job(job.work.parent)
-    if parent is not None and parent.state == "cancelled":
+    if parent is None:
+        raise RejectedError(session_ended())
+    if parent.state not in OPEN_STATES and not may_be_refined(parent):
+        # Understood anew it goes on from the last one that came to a good end, or is told that there is none.
         raise MediaError(f"Job {parent.job_id}, whose clip it refines, was ended.", code="changed")
-    failure = parent.failure if parent is not None and parent.state == "rejected" else None
-    known = await house.ledger.step(parent.reuses or parent.job_id, "session") if parent is not None else None
-    if known is None or known.state != "done" or (failure is not None and failure.code != "no_edit_made"):
+    known = await house.ledger.step(parent.reuses or parent.job_id, "session")
+    if parent.state in OPEN_STATES and (known is None or known.state != "done" or parent.failure is not None):
+        raise _not_yet(f"{_name(parent)} is to be edited first.")
+    if known is None or known.state != "done":
         raise RejectedError(session_ended())
-    if parent is not None and parent.work.backend != house.backend_key:
-        raise RejectedError(session_ended())
+    if parent.work.backend != house.backend_key:
+        raise RejectedError(_elsewhere(parent, house.backend_key))
     return Session(known.data["session_id"], known.data["task_id"], known.data["user_id"])
+
+
+def _elsewhere(parent: Job, backend: str) -> Failure:
+    return Failure(
+        "1002",
+        f"Its clip was edited at the backend {parent.work.backend}, and the config names {backend} now.",
+        f'Set [backend] url = "{parent.work.backend}" to go on there, or drop the clip with the whole instruction.',
+        step="session",
+    )
 
 
 async def batch_session(house: House, job: Job, language: str) -> Session:

@@ -178,6 +178,10 @@ class Watcher:
         self._hints.append((rel, "created"))
         self._wake()
 
+    def is_known(self, rel: str) -> bool:
+        """Tell whether the inbox was listed, and no `project.toml` waits to be read that may name this file."""
+        return self.is_listed and self._intake.is_read_above(rel)
+
     def serves(self, rel: str, *, but: str = "") -> bool:
         """Tell whether a sidecar or subtitle belongs to a clip that is not a job yet, other than the clip `but`."""
         return self._intake.serves(rel, but=but)
