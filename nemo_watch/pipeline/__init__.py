@@ -10,12 +10,13 @@ from nemo_watch.ledger.turning import RETRY
 from nemo_watch.model import Drop, Failure, Job, Json, Session
 from nemo_watch.pipeline.accepting import enter_drop, make_edit_id
 from nemo_watch.pipeline.answering import answer
+from nemo_watch.pipeline.batching import drop_of, understand_batch
 from nemo_watch.pipeline.editing import edit, remember_draft
 from nemo_watch.pipeline.ending import archive, deliver, reject
 from nemo_watch.pipeline.exporting import download, kept_export_passes, render
 from nemo_watch.pipeline.first_run import FIRST_RUN
 from nemo_watch.pipeline.following import follow_files, turn_to
-from nemo_watch.pipeline.giving import content_of, drop_of, understand, understand_batch
+from nemo_watch.pipeline.giving import content_of
 from nemo_watch.pipeline.holds import HeldError
 from nemo_watch.pipeline.house import (
     EndedError,
@@ -36,6 +37,7 @@ from nemo_watch.pipeline.opening import ensure_session, upload_files
 from nemo_watch.pipeline.returning import bring_back, remove_void_report
 from nemo_watch.pipeline.reusing import kept_source, paid_job, take_over
 from nemo_watch.pipeline.sharing import alone, forget_lost_session, may_speak, may_upload, pass_on
+from nemo_watch.pipeline.understanding import understand
 from nemo_watch.policy import Again, Hold, Reject, Situation, after_failure
 
 __all__ = [

@@ -28,7 +28,7 @@ from nemo_watch.model import (
     Work,
     same_file,
 )
-from nemo_watch.pipeline import giving
+from nemo_watch.pipeline import batching, giving, understanding
 from nemo_watch.pipeline.house import House, InboxRules, log, now
 from nemo_watch.pipeline.returning import remove_void_report
 
@@ -45,14 +45,14 @@ async def enter_drop(house: House, drop: Drop) -> list[Job]:
         return [await _enter_refused(house, drop, _bare_work(rules, drop), drop.refusal)]
     try:
         if drop.kind == "batch":
-            return await _enter_parts(house, drop, await giving.understand_batch(rules, drop))
+            return await _enter_parts(house, drop, await batching.understand_batch(rules, drop))
         if drop.kind == "refine":
             # One at a time: the second one goes on from the first one, and is numbered after it.
             place = f"refine\0{drop.inbox}\0{split(drop.clip.rel)[0]}"
             async with house.entering.setdefault(place, asyncio.Lock()):
-                instructions, work = await giving.understand(rules, drop, house.ledger)
+                instructions, work = await understanding.understand(rules, drop, house.ledger)
                 return [await _enter_understood(house, drop, instructions, work)]
-        instructions, work = await giving.understand(rules, drop, house.ledger)
+        instructions, work = await understanding.understand(rules, drop, house.ledger)
     except (SidecarError, MediaError) as error:
         if error.code in ("changed", "gone"):
             raise
@@ -82,7 +82,7 @@ async def _enter_understood(house: House, drop: Drop, instructions: Instructions
         return await _enter_refused(house, drop, work, _refusal(error))
     work = replace(work, fingerprints=tuple(extras))
     if work.kind == "batch":
-        work = giving.told_apart(work, sha256, await of_chain(house.ledger, work.chain))
+        work = batching.told_apart(work, sha256, await of_chain(house.ledger, work.chain))
     if work.kind == "ask":
         return await _enter_question(house, drop, work, sha256)
     content = giving.content_of(instructions, work, sha256)
@@ -100,7 +100,7 @@ async def _enter_parts(
     jobs: list[Job] = []
     released = False
     for part, instructions, work in parts:
-        own = giving.drop_of(drop, part)
+        own = batching.drop_of(drop, part)
         await _remove_returned_report(house, own)
         if part.refusal is None and isinstance(work, Work):
             try:

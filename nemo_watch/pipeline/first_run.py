@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from nemo_watch.config import SESSION_CREDITS
+from nemo_watch.config import GENERATION_CREDITS, SESSION_CREDITS
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import unpaid_clips
 from nemo_watch.pipeline.house import log, now
@@ -26,19 +26,25 @@ COUNT_AGAIN_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """What was decided at the first start on an inbox. With another folder or backend the decision does not count."""
+    """What was decided at the first start on an inbox. With another folder or backend the decision does not count.
+
+    `generated` of the `count` files are texts that a video is made from.
+    """
 
     state: Literal["held", "passed"]
     count: int
     path: str
     backend: str
     at: str
+    generated: int = 0
 
     def sentence(self, inbox: str) -> str:
         """Say what is held and how it goes on."""
+        cost = self.count * SESSION_CREDITS + self.generated * (GENERATION_CREDITS - SESSION_CREDITS)
+        each = f"{SESSION_CREDITS} each" + (f", {GENERATION_CREDITS} from a text" if self.generated else "")
         return (
             f'{self.count} files lay in the inbox "{inbox}" at its first start, and editing them would cost about '
-            f"{self.count * SESSION_CREDITS} credits ({SESSION_CREDITS} each). Nothing is sent, for new drops neither, "
+            f"{cost} credits ({each}). Nothing is sent, for new drops neither, "
             f"until you say so: nemo-watch plan shows what would happen, {resume_command(inbox)} lets them go."
         )
 
@@ -149,9 +155,10 @@ class FirstRuns:
             if not self._is_open(inbox) or files is None or self._is_still_reading(inbox):
                 return
             # What an earlier start made jobs of lies there as well; the eyes take those files for known.
-            count = len({*files, *await unpaid_clips(self._ledger, inbox)})
+            found = {*files, *await unpaid_clips(self._ledger, inbox)}
+            count, generated = len(found), sum(rel.casefold().endswith(".prompt.txt") for rel in found)
             state: Literal["held", "passed"] = "held" if count > MOST_DROPS else "passed"
-            decided = FirstRun(state, count, self._paths[inbox], self._backend, now().isoformat())
+            decided = FirstRun(state, count, self._paths[inbox], self._backend, now().isoformat(), generated)
             await _remember(self._ledger, inbox, decided)
             self._decided[inbox] = decided
         if decided.state == "held":

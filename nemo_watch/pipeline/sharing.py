@@ -17,8 +17,8 @@ from nemo_watch.errors import CloudError, MediaError
 from nemo_watch.ledger import chains
 from nemo_watch.ledger.chains import TURN, Standing
 from nemo_watch.model import OPEN_STATES, Failure, Job, Json, Session, Step
-from nemo_watch.pipeline.giving import may_be_refined
 from nemo_watch.pipeline.house import House, RejectedError, StepAsideError, now
+from nemo_watch.pipeline.refining import may_be_refined
 from nemo_watch.policy import session_ended
 
 LOOK_S = 30.0

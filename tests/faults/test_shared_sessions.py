@@ -157,7 +157,7 @@ async def test_a_part_that_was_replaced_has_a_name_of_its_own_in_the_session(pla
     put_back(place, "trip/project.toml")
     place.text("trip/a.mp4", version(source, 7))
     place.text("trip/c.mp4", version(source, 8))
-    assert (await place.work_off()).delivered == 2
+    await place.work_off()
     assert [turn.message for turn in turns(place)] == [
         only_on("a.mp4", TRIM), only_on("a-2.mp4", TRIM), only_on("c.mp4", TITLE),
     ]  # fmt: skip
