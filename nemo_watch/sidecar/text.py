@@ -18,7 +18,7 @@ def decoded(data: bytes) -> str:
     """
     if len(data) > LIMIT_BYTES:
         raise SidecarError(
-            f"the instruction file has {len(data)} bytes, more than {LIMIT_BYTES} (64 KiB).",
+            f"the instruction file is longer than {LIMIT_BYTES} bytes (64 KiB).",
             hint="Shorten it: an instruction is a few sentences.",
         )
     encoding, skipped = "utf-8", 0
