@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+DEEPEST = 16
+"""How deep keys may be nested: what reading costs grows with the cube of it."""
 Path = tuple[str | int, ...]
 """The way to a value: names of keys, and numbers for the entries of an array."""
 
@@ -65,6 +67,8 @@ def parse(text: str) -> Document:
     Raises: TomlTextError with the line and column.
     """
     text = text.replace("\r\n", "\n")
+    if (deep := _too_deep(text)) is not None:
+        raise TomlTextError(f"keys are nested deeper than {DEEPEST} here", deep)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -103,6 +107,48 @@ def _converted(error: tomllib.TOMLDecodeError, text: str) -> TomlTextError:
     lines = text.split("\n")
     place = Place(int(found[1]), int(found[2])) if found else Place(len(lines), len(lines[-1]) + 1)
     return TomlTextError(message, place)
+
+
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:\\[^\n]|[^"\\\n])*+"|'[^'\n]*+')"""
+_TOKEN = re.compile(
+    r"#[^\n]*+"
+    r'|"""(?:\\.|[^\\])*?"{3,5}(?!")'
+    r"|'''.*?'{3,5}(?!')"
+    rf"|(?P<names>(?!\"{{3}}|'{{3}}){_PART}(?:[ \t]*+\.[ \t]*+{_PART})*+)(?P<equals>[ \t]*+=)?"
+    r"|[^\S\n]++|.",
+    re.DOTALL,
+)
+_NAME = re.compile(_PART)
+
+
+def _too_deep(text: str) -> Place | None:
+    """Find the first key that is nested too deeply, in a text that need not be TOML: the parser would not come back."""
+    table = value = 0  # how deep the header's table is, and the value that is read
+    around: list[int] = []  # how deep whatever has an open bracket is
+    in_value = False
+    for token in _TOKEN.finditer(text):
+        names = token["names"]
+        if names is not None:
+            is_header = not around and not in_value and not token["equals"]
+            depth = sum(1 for _ in _NAME.finditer(names))
+            if token["equals"]:
+                depth += around[-1] if around else table
+                value, in_value = depth, True
+            elif is_header:
+                table = depth
+            if depth > DEEPEST:
+                return Place(text.count("\n", 0, token.start()) + 1, token.start() - text.rfind("\n", 0, token.start()))
+            continue
+        sign = token[0]
+        if sign in ('"', "'"):
+            return None  # a text without an end: the parser stops here, too
+        if sign in ("[", "{") and in_value:
+            around.append(value)
+        elif sign in ("]", "}") and around:
+            value = around.pop()
+        elif sign == "\n" and not around:
+            in_value = False
+    return None
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

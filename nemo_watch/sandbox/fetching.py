@@ -16,7 +16,9 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -29,6 +31,7 @@ from nemo_watch.sandbox.wire import Refusal
 MAX_REDIRECTS = 5
 _CONNECT_S = 10.0
 _PIECE_BYTES = 1024 * 1024
+_RESOLVERS = 4
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({408, 425, 429})
 """Answers below 500 after which a later try may go well."""
@@ -44,12 +47,20 @@ _PLAIN_NAME = re.compile(r'(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|(
 
 
 class Fetcher:
-    """Fetches one file at a time for each caller. `let_pass` are addresses that need not be public."""
+    """Fetches one file at a time for each caller. `let_pass` are addresses that need not be public.
+
+    Names are looked up in threads of its own: a resolver that hangs keeps its thread for longer than the fetch lasts.
+    """
 
     def __init__(self, let_pass: Collection[str] = (), *, total_s: float, stall_s: float) -> None:
         self._let_pass = frozenset(let_pass)
         self._total_s, self._stall_s = total_s, stall_s
         self._tls: ssl.SSLContext | None = None
+        self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolver")
+
+    def close(self) -> None:
+        """Look up no names any more; does not wait for those that hang."""
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def fetch(self, target: Target, folder: Path, limit_bytes: int) -> Landing:
         """Write what is found at an address into the folder; the caller finishes or abandons it.
@@ -88,9 +99,10 @@ class Fetcher:
 
     async def _resolved(self, target: Target) -> tuple[str, ...]:
         """Give the addresses of a target's host, every one of them checked."""
+        look_up = partial(socket.getaddrinfo, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            found = await loop.run_in_executor(self._resolvers, look_up, target.host, target.port)
         except (OSError, UnicodeError) as error:
             raise Refusal(502, f"{target.told} could not be fetched: its host is not known.", status=502) from error
         addresses = tuple(dict.fromkeys(str(row[4][0]) for row in found))
@@ -205,9 +217,13 @@ async def _decoded(target: Target, response: httpx.Response) -> AsyncGenerator[b
     try:
         async for data in response.aiter_raw():
             rest = data
-            while rest and not unpacker.eof:
+            while rest:
+                if unpacker.eof:  # one packing may follow another, with zeros to fill up behind it
+                    if not (rest := rest.lstrip(b"\0")):
+                        break
+                    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
                 yield unpacker.decompress(rest, _PIECE_BYTES)
-                rest = unpacker.unconsumed_tail
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
     except zlib.error as error:
         raise Refusal(502, f"{target.told} could not be fetched: its packing is damaged.", status=502) from error
     if not unpacker.eof:

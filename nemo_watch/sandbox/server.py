@@ -183,6 +183,7 @@ class SandboxServer:
             # Requests that were cut short still note their end.
             if late := {task for server in servers for task in server.server_state.tasks}:
                 await asyncio.wait(late, timeout=_STOP_S)
+            backend.fetcher.close()
             await asyncio.to_thread(backend.db.close)
 
 

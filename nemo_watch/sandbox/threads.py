@@ -1,7 +1,7 @@
 """Which clip a message works on, and which timeline it goes on from, where a session has several. Pure.
 
-Every upload that was worked on alone has a timeline of its own. A message without a name goes on with the clip of the
-message before.
+Every upload that was worked on alone has a timeline of its own; one that came again under its name begins a new one. A
+message without a name goes on with the clip of the message before.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def task_of(message: str, draft: Json, changes: Iterable[tuple[str, Json, Json]]
         if alone is not None and alone.filename:
             last, text = alone.filename, alone.text
         line = past.setdefault(last, [])
+        if -1 < _newest(last, [change.after for change in line], assets) < _newest(last, [after], assets):
+            line.clear()  # the name is another upload's by now
         line.append(Change(text, (line[-1].after if line else {}) if last else before, after))
     alone = only_on(message, filenames)
     if alone is None:
@@ -80,12 +82,20 @@ def task_of(message: str, draft: Json, changes: Iterable[tuple[str, Json, Json]]
     if clip is None or clip.kind == "subtitle":
         return Task(alone.text, None, draft, draft, unknown=alone.name, named=True)
     line = past.get(alone.filename, [])
+    if -1 < _newest(clip.filename, [change.after for change in line], assets) < assets.index(clip):
+        line = []  # the file was uploaded again: what was done with the one before it is not done with this one
     return Task(alone.text, clip, line[-1].after if line else {}, draft, tuple(line), named=True)
 
 
 def _upload(filename: str, assets: Sequence[Asset]) -> Asset | None:
     """Find an upload; of two with one name the later one, which was sent for a reason."""
     return next((asset for asset in reversed(assets) if filename and asset.filename == filename), None)
+
+
+def _newest(filename: str, drafts: Iterable[Json], assets: Sequence[Asset]) -> int:
+    """Find the newest upload of a name that is on one of these timelines: its place among them all, -1 if none is."""
+    there = set().union(*map(_sources, drafts)) if filename else set()
+    return max((at for at, asset in enumerate(assets) if asset.filename == filename and asset.url in there), default=-1)
 
 
 def at_hand(task: Task, assets: Sequence[Asset], named: Collection[str]) -> tuple[Asset, ...]:

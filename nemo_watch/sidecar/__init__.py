@@ -31,7 +31,7 @@ def parse(data: bytes, name: str, *, zone: tzinfo | None = None) -> Instructions
     """
     text = decoded(data)
     if _is_toml(name):
-        return TomlSidecar(text, name, zone).instructions()
+        return TomlSidecar(read_toml(text), name, zone).instructions()
     return Instructions(steps=messages(text))
 
 
@@ -51,11 +51,15 @@ def facts(data: bytes, name: str) -> TomlFacts:
     """
     if not _is_toml(name):
         return TomlFacts()
+    document = None
     can_be_url, can_be_batch = gives_work_alone(name), folded(name) == BATCH_NAME
     try:
-        said = parse(data, name)
+        document = read_toml(decoded(data))
+        said = TomlSidecar(document, name, None).instructions()
     except SidecarError:
-        means_clips, means_url = _meant(data)
+        means_clips, means_url = (
+            ("clip" in document.values, "url" in document.values) if document is not None else _guessed(data)
+        )
         return TomlFacts(is_url=can_be_url and means_url and not means_clips, is_broken=can_be_batch and means_clips)
     if said.clips:
         assets = dict.fromkeys(chain(said.assets, *(clip.assets for clip in said.clips)))
@@ -63,17 +67,13 @@ def facts(data: bytes, name: str) -> TomlFacts:
     return TomlFacts(said.assets, is_url=bool(said.url))
 
 
-def _meant(data: bytes) -> tuple[bool, bool]:
-    """Guess whether a file that cannot be used means to be a batch, and whether it means to give an address."""
+def _guessed(data: bytes) -> tuple[bool, bool]:
+    """Guess whether a file that is no TOML means to be a batch, and whether it means to give an address."""
     try:
         text = decoded(data)
     except SidecarError:  # UTF-16 that broke off is read by its letters
         text = data.replace(b"\0", b"").decode("latin-1")
-    try:
-        said = read_toml(text).values
-    except SidecarError:
-        return bool(_MEANS_CLIPS.search(text)), bool(_MEANS_URL.search(text))
-    return "clip" in said, "url" in said
+    return bool(_MEANS_CLIPS.search(text)), bool(_MEANS_URL.search(text))
 
 
 def gentler(inbox: Originals, sidecar: Originals | None) -> Originals:

@@ -78,11 +78,11 @@ def read_toml(text: str) -> Document:
 class TomlSidecar:
     """One TOML sidecar with the complaints gathered so far."""
 
-    def __init__(self, text: str, name: str, zone: tzinfo | None) -> None:
+    def __init__(self, document: Document, name: str, zone: tzinfo | None) -> None:
         self.name = name
         self.zone = zone
         self.problems: list[SidecarError] = []
-        self.document = read_toml(text)
+        self.document = document
 
     def instructions(self) -> Instructions:
         """Read it all. Raises: SidecarError with every complaint."""

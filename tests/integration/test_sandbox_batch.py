@@ -41,7 +41,7 @@ def kinds(draft: dict[str, Any]) -> list[int]:
 
 def test_clips_are_edited_one_after_the_other(caller: Caller, tmp_path: Path) -> None:
     session = caller.session()
-    names = ("one.mp4", "one two.mp4", '说"好".mp4')
+    names = ("one.mp4", "one two.mp4", "说'好'.mp4")
     uploads = [Caller.ok(caller.try_upload(session, (name, clip_bytes())))["files"][0] for name in names]
     Caller.ok(caller.try_upload(session, ("one.srt", SRT)))
     one, two, three = (upload["cdn_url"] for upload in uploads)
@@ -58,7 +58,7 @@ def test_clips_are_edited_one_after_the_other(caller: Caller, tmp_path: Path) ->
     said = texts(caller.say(session, prefixed("one two.mp4", "add captions")))
     second = caller.state(session)["draft"]
     assert (sources(second), kinds(second)) == ({two}, [0]), said  # the subtitles are another clip's
-    said = texts(caller.say(session, prefixed('说"好".mp4', "加背景音乐")))
+    said = texts(caller.say(session, prefixed("说'好'.mp4", "加背景音乐")))
     assert "音乐" in said[-1]
     third = caller.state(session)["draft"]
     assert (sources(third), kinds(third)) == ({three}, [0, 1])

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nemo_watch.sandbox.addresses import read_url
 from nemo_watch.sandbox.faults import Fault, Faults
+from nemo_watch.sandbox.fetching import Fetcher
 from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
+from nemo_watch.sandbox.wire import Refusal
 from tests.plain_server import Answer, Plain, Request, raw, reply, serving, stream
 from tests.sandbox_wire import Caller, clip_bytes, eventually
 
 CLIP = clip_bytes()
+TWICE = gzip.compress(CLIP[:70_000]) + gzip.compress(CLIP[70_000:])
 LIMIT = 3 * 1024 * 1024
 
 
@@ -176,6 +181,9 @@ BAD: dict[str, tuple[Answer, int, str]] = {
     "short": (raw(head(len(CLIP)) + CLIP[:-1]), 502, "ended before its end"),
     "broken off": (stream(CLIP[:5000], end=False), 502, "ended before its end"),
     "half a gzip": (reply(gzip.compress(CLIP)[:-9], Content_Encoding="gzip"), 502, "ended before its end"),
+    "half of a second gzip": (reply(TWICE[:-9], Content_Encoding="gzip"), 502, "ended before its end"),
+    "rubbish behind a gzip": (reply(gzip.compress(CLIP) + b"\0more", Content_Encoding="gzip"), 502, "damaged"),
+    "a bomb in pieces": (reply(gzip.compress(bytes(1 << 20)) * 64, Content_Encoding="gzip"), 4002, "larger than 3 MB"),
     "a damaged gzip": (reply(b"\x1f\x8b nothing", Content_Encoding="gzip"), 502, "damaged"),
     "brotli": (reply(CLIP, Content_Encoding="br"), 502, "unknown way"),
     "two lengths": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 502, "ended"),
@@ -208,8 +216,9 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(caller: Caller, origin: Plai
     assert caller.state(session)["video_infos"] == []
 
 
-def test_packed_although_nobody_asked_for_that(caller: Caller, origin: Plain) -> None:
-    origin.on("/packed.mp4", reply(gzip.compress(CLIP), Content_Encoding="gzip"))
+@pytest.mark.parametrize("packed", [gzip.compress(CLIP), TWICE, TWICE + bytes(512)], ids=["one", "two", "filled up"])
+def test_packed_although_nobody_asked_for_that(caller: Caller, origin: Plain, packed: bytes) -> None:
+    origin.on("/packed.mp4", reply(packed, Content_Encoding="gzip"))
     (file,) = Caller.ok(fetch(caller, caller.session(), f"{origin.url}/packed.mp4"))["files"]
     assert httpx.get(file["cdn_url"], trust_env=False).content == CLIP
     assert origin.seen[-1].headers["accept-encoding"] == "identity"
@@ -265,6 +274,28 @@ def test_a_name_is_resolved_once_and_that_address_is_asked(
     assert asked == ["media.example"]
     assert origin.seen[-1].headers["host"] == f"media.example:{port}"
     assert refused(fetch(caller, caller.session(), f"http://media.example:{port}/rebound.mp4"))[0] == 400
+
+
+async def test_a_resolver_that_hangs_keeps_no_thread_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end, real = threading.Event(), socket.getaddrinfo
+
+    def hanging(host: Any, *more: Any, **named: Any) -> Any:
+        if str(host).endswith(".example"):
+            end.wait(20)
+        return real(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    fetcher = Fetcher(("127.0.0.1",), total_s=0.2, stall_s=0.2)
+    try:
+        for _ in range(2):
+            urls = [read_url(f"http://{n}.example/a.mp4") for n in range(3)]
+            told = await asyncio.gather(*(fetcher.fetch(url, tmp_path, LIMIT) for url in urls), return_exceptions=True)
+            assert [error.code for error in told if isinstance(error, Refusal)] == [504] * 3
+            await asyncio.wait_for(asyncio.to_thread(list), 2)
+    finally:
+        end.set()
+        fetcher.close()
 
 
 def test_the_environment_names_no_proxy_and_no_password(

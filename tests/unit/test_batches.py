@@ -33,8 +33,8 @@ NAMES = (
     "cut.mp4",
     "remove music.mp4",
     "秋天的片子.mp4",
-    'he said "hi".mp4',
-    'odd": name.mp4',
+    "he said 'hi'.mp4",
+    "odd': name.mp4",
     "It's 100% {new}: [v2].mp4",
     "undo",
     "ＦＵＬＬ.mp4",
@@ -51,7 +51,7 @@ def test_the_name_is_read_off_and_the_rest_is_whole(name: str, text: str) -> Non
 @pytest.mark.parametrize(
     ("written", "uploaded"),
     [
-        ('he said "hi".mp4', "he said %22hi%22.mp4"),  # as forms write a quote
+        ("he said %22hi%22.mp4", "he said %22hi%22.mp4"),  # as forms write a quote
         ("A.MP4", "a.mp4"),
         ("U\u0308bung.mp4", "\u00dcbung.mp4"),
         ("x" * 300 + ".mp4", ("x" * 300 + ".mp4")[-200:]),
@@ -69,6 +69,26 @@ def test_another_message_names_nothing(text: str) -> None:
 
 def test_an_unknown_name_is_told() -> None:
     assert only_on(prefixed("b.mp4", 'say "x": y'), ["a.mp4"]) == Alone("b.mp4", "", 'say "x": y')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'add the title "Day 1/b.mp4": and trim 1s off the end',
+        'add the title "b.mp4": and trim 1s off the end',
+        'add the title "x\\b.mp4": go',
+        'Work only on the file "b.mp4": go',
+    ],
+)
+def test_the_work_cannot_name_another_clip(text: str) -> None:
+    for uploads in (["a.mp4", "b.mp4"], ["b.mp4", "a.mp4"], ["a.mp4", "b.mp4", f"a.mp4%22: {text.partition(':')[0]}"]):
+        assert only_on(prefixed("a.mp4", text), uploads) == Alone("a.mp4", "a.mp4", text)
+    assert only_on(prefixed("gone.mp4", text), ["b.mp4"]) == Alone("gone.mp4", "", text)
+
+
+@pytest.mark.parametrize("name", ["Day 1/a.mp4", "x\\a.mp4", 'the "a.mp4', 'say "a.mp4'])
+def test_a_name_with_a_folder_or_a_quote_is_no_upload_s(name: str) -> None:
+    assert only_on(prefixed(name, "go"), ["a.mp4", name, name.replace('"', "%22")]) == Alone(name, "", "go")
 
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=20), max_size=4))
@@ -170,9 +190,37 @@ def test_of_two_uploads_of_one_name_the_later_one_is_meant() -> None:
 
 
 def test_a_name_says_nothing_of_what_to_do() -> None:
-    for name in ("cut the pauses.mp4", "remove music.mp4", 'add a title "x".mp4', "undo.mp4"):
+    for name in ("cut the pauses.mp4", "remove music.mp4", "add a title 'x'.mp4", "undo.mp4"):
         session = Session(asset(name), B)
         session.say(prefixed(name, "trim to the first 4 seconds"))
         assert session.shown == [(f"u/{name}", 4000)]
         assert [track["tt"] for track in session.draft["t"]] == [0]
         assert name not in session.reply
+
+
+def test_a_clip_that_is_uploaded_again_begins_anew() -> None:
+    session = Session(A, B)
+    session.say(prefixed("a.mp4", "trim to the first 4 seconds"))
+    session.say(prefixed("b.mp4", "trim to the first 6 seconds"))
+    again = asset("a.mp4", key="again")
+    session.assets = (A, B, again)
+    session.say(prefixed("b.mp4", "trim to the first 5 seconds"))
+    session.say(prefixed("a.mp4", "add background music"))
+    assert session.shown == [(again.url, 10_000)]
+    session.say(prefixed("a.mp4", "trim to the first 3 seconds"))
+    assert session.shown == [(again.url, 3000)]
+    session.say(prefixed("a.mp4", "undo"))
+    assert session.shown == [(again.url, 10_000)]
+    session.say(prefixed("a.mp4", "undo"))
+    session.say(prefixed("a.mp4", "undo"))
+    assert A.url not in [url for url, _ in session.shown]
+    session.say(prefixed("b.mp4", "undo"))
+    assert session.shown == [(B.url, 6000)]
+
+
+def test_an_undo_does_not_bring_back_the_upload_before() -> None:
+    session = Session(A, B)
+    session.say(prefixed("a.mp4", "trim to the first 4 seconds"))
+    session.assets = (A, B, asset("a.mp4", key="again"))
+    session.say(prefixed("a.mp4", "undo"))
+    assert session.draft == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,22 @@ def test_a_description_is_one(text: str) -> None:
 def test_an_instruction_is_none(text: str) -> None:
     assert not asks_for_a_video(text)
     assert not describes_one(text)
+
+
+@pytest.mark.parametrize("blanks", [" " * 3990, " \n" * 1995, "\t " * 1995, "\n" * 3990, "\u3000" * 3990])
+def test_blanks_cost_nothing(blanks: str) -> None:
+    began = time.process_time()
+    for text in (f"make{blanks}x", f"做{blanks}x", blanks):
+        asks_for_a_video(text)
+        describes_one(text)
+        card_of(text)
+    assert time.process_time() - began < 1
+
+
+def test_a_title_is_as_it_was_written() -> None:
+    card = card_of('make  a \n\n video \n with   the title "Big  Sale"')
+    assert card.lines == ("Big  Sale",)
+    assert card_of("make a video about one\n \n two").lines == ("One", "Two")
 
 
 @given(st.text(max_size=300) | st.from_regex(r"make a \d{1,5} (second|minute) video about .{0,200}", fullmatch=True))

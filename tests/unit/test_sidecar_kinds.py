@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watch import sidecar, urls
+from nemo_watch import sidecar, tomltext, urls
 from nemo_watch.errors import SidecarError
 from nemo_watch.model import BatchClip, Export, Instructions, TomlFacts
 
@@ -251,3 +251,14 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(SidecarError) as caught:
         sidecar.parse_text(data)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", [CLIP, CLIP + "colour = 1\n", "[[clip]\n", "prompt = 1", "a." * 20_000 + "a = 1\n[[clip]]"]
+)
+def test_what_is_known_costs_one_reading(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    real = tomltext.parse
+    monkeypatch.setattr(tomltext, "parse", lambda text: parsed.append(text) or real(text))
+    assert sidecar.facts(text.encode(), "project.toml").is_broken is ("clip" in text and text != CLIP)
+    assert parsed == [text]

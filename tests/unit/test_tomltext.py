@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import tomllib
 from typing import Any
 
@@ -72,6 +74,73 @@ def test_what_is_not_toml_is_refused_with_its_place(text: str, place: Place) -> 
         tomltext.parse(text)
     assert caught.value.place == place
     assert "(at " not in caught.value.message
+
+
+DEEP = ".".join("a" * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"{DEEP} = 1", Place(1, 1)),
+        (f"b = 1\r\n  {DEEP} = 1", Place(2, 3)),
+        (f"b = 1\n[{DEEP}]", Place(2, 2)),
+        (f"[[ {DEEP} ]]", Place(1, 4)),
+        (f"x = {{{DEEP} = 1}}", Place(1, 6)),
+        (f"x = [1, [{{b = 1, {DEEP} = 1}}]]", Place(1, 18)),
+        (" . ".join(['"a.\\"b"', "'c.d'"] * 4000) + " = 1", Place(1, 1)),
+        (f'x = """{DEEP} = 1"""\n# {DEEP} = 1\ny = "{DEEP} = 1"\n{DEEP} = 1', Place(4, 1)),
+        (f"x = '''\"'''\n{DEEP} = 1", Place(2, 1)),
+        ("[a.a.a.a.a.a.a.a]\nb.b.b.b.b.b.b.b = 1\nc.c.c.c.c.c.c.c.c = 1", Place(3, 1)),
+        ("x = " + "{a = " * 8000, Place(1, 81)),
+        ("x = " + "[{a = " * 8000, Place(1, 97)),
+        (f"{DEEP} = [", Place(1, 1)),
+    ],
+)
+def test_keys_that_are_nested_deeply_are_refused_at_once(text: str, place: Place) -> None:
+    began = time.process_time()
+    with pytest.raises(TomlTextError) as caught:
+        tomltext.parse(text)
+    assert (caught.value.place, caught.value.message) == (place, "keys are nested deeper than 16 here")
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'a = "{DEEP} = 1" # {DEEP} = 1',
+        f"a = \"\"\"\n{DEEP} = 1\"\"\"\nb = '''{DEEP} = 1'''",
+        ".".join("a" * 16) + " = 1",
+        ".".join("a" * 14) + " = [{a = 1}, {a.b = 1}]\nb = {c = 1}\n[b2.c.d]\ne = {}",
+        "\n".join(f"[t{n}]\na = {{b = [{{c = 1}}]}}" for n in range(100)),
+        '"' + DEEP + '" = 1',
+    ],
+)
+def test_what_is_not_nested_deeply_is_read(text: str) -> None:
+    assert tomltext.parse(text).values == tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' * 60_000,
+        '"""' + '\\"' * 30_000,
+        "'''\n" * 15_001,
+        "a " * 30_000,
+        "a . " * 15_000,
+        '"a" ' * 15_000,
+        "[" * 60_000,
+        " " * 60_000,
+        "a.\n" * 20_000,
+        "a = {" + "b = 1, " * 8000,
+        '""' + '"\n""' * 15_000,
+    ],
+)
+def test_a_text_without_sense_is_refused_at_once(text: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(TomlTextError):
+        tomltext.parse(text)
+    assert time.process_time() - began < 1
 
 
 _SCALARS = st.one_of(st.booleans(), st.integers(-(2**40), 2**40), st.text(max_size=8), st.floats(allow_nan=False))

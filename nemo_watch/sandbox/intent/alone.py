@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 _BEGINNING = re.compile(r'\s*work only on the file "', re.IGNORECASE)
 _END = re.compile(r'":(?=\s|\Z) ?')
-_MOST_ENDS = 20
 _LONGEST_NAME = 1000
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
@@ -29,27 +28,26 @@ class Alone:
 def only_on(message: str, filenames: Iterable[str]) -> Alone | None:
     """Read `Work only on the file "NAME.mp4": ` off a message; None if it does not begin so.
 
-    Names may hold quotes and colons, so the longest that is an upload's counts. They are compared as uploads come to
-    be called: without folders and what cannot be seen, with a quote as forms write it, in one case and normal form.
+    The name ends where it first can: what comes after it may look like the end of another name and is work. A name with
+    a folder or a double quote in it is no upload's, as nobody writes those there. Names are compared as uploads come to
+    be called: without what cannot be seen, in one case and normal form.
     """
     begin = _BEGINNING.match(message)
     if begin is None:
         return None
     head = message[begin.end() : begin.end() + _LONGEST_NAME]
-    ends = [match for match, _ in zip(_END.finditer(head), range(_MOST_ENDS), strict=False)]
-    if not ends:
+    end = _END.search(head)
+    if end is None:
         return None
+    name, text = head[: end.start()], message[begin.end() + end.end() :]
+    if any(sign in name for sign in '/\\"'):
+        return Alone(name, "", text)
     known = {_key(filename): filename for filename in filenames}
-    for end in reversed(ends):
-        if filename := known.get(_key(head[: end.start()])):
-            return Alone(head[: end.start()], filename, message[begin.end() + end.end() :])
-    first = ends[0]
-    return Alone(head[: first.start()], "", message[begin.end() + first.end() :])
+    return Alone(name, known.get(_key(name), ""), text)
 
 
 def _key(name: str) -> str:
-    last = name.replace("\\", "/").rpartition("/")[2].replace('"', "%22")
-    seen = "".join(c for c in last if c.isprintable())[-200:]
+    seen = "".join(c for c in name if c.isprintable())[-200:]
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", seen).casefold())
 
 

@@ -104,9 +104,14 @@ class Card:
     left_out: int = 0
 
 
+def _head(text: str) -> str:
+    """Give what is read of a message, with one blank or line end where there are many: searches go back over those."""
+    return re.sub(r" ?\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text[:_MOST_CHARS]))
+
+
 def asks_for_a_video(text: str) -> bool:
     """Tell whether a message says that a video is to be made: "make a short video about the sea"."""
-    head = re.sub(r"[^\S\n]+", " ", text[:_MOST_CHARS])
+    head = _head(text)
     return _WISH.search(head) is not None or _WISH_ZH.search(head) is not None
 
 
@@ -115,7 +120,7 @@ def describes_one(text: str) -> bool:
 
     An instruction, a question and whatever speaks of something that is there already are none.
     """
-    head = text[:_MOST_CHARS]
+    head = _head(text)
     if _EDITS.match(head) or _THERE.search(head) or _QUESTION.search(head.strip()):
         return False
     if len(re.findall(r"[^\W\d_]{2,}", head)) < 3 and len(re.findall(r"[\u3400-\u9fff]", head)) < 4:
@@ -125,8 +130,8 @@ def describes_one(text: str) -> bool:
 
 def card_of(text: str) -> Card:
     """Read what a card is to say and how it is to be. Repeat: safe."""
-    head = text[:_MOST_CHARS]
-    ops = understand(head).ops
+    head = _head(text)
+    ops = understand(text[:_MOST_CHARS]).ops
     wished_ms = _length_ms(head)
     length_ms = min(max(wished_ms or USUAL_MS, SHORTEST_MS), LONGEST_MS)
     aspect = next((op for op in ops if isinstance(op, Aspect) and op.w), Aspect(16, 9))
