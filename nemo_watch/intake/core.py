@@ -10,13 +10,14 @@ from __future__ import annotations
 from itertools import islice
 
 from nemo_watch.intake import words
+from nemo_watch.intake.batches import PROJECT_KEY
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
 from nemo_watch.intake.judge import Judge
-from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, split_rel
-from nemo_watch.intake.rules import Decision, InboxRules, SettleRules
+from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, name_key, split_rel
+from nemo_watch.intake.rules import Decision, InboxRules, SettleRules, Writer
 from nemo_watch.intake.standing import Standing, Todo
-from nemo_watch.model import FileRef, Waiting
+from nemo_watch.model import FileRef, FileStamp, TomlFacts, Waiting
 
 
 class Intake(Book):
@@ -52,6 +53,25 @@ class Intake(Book):
             read=tuple(todo.read),
             next_check_s=self.next_due_s(now_s),
         )
+
+    def text_answered(self, rel: str, stamp: FileStamp, facts: TomlFacts | None, writer: Writer, now_s: float) -> None:
+        """Take in what was found in a text, or (`facts` None) that it cannot be read just now.
+
+        That one is asked again for a while, as nobody knows which files it names. Then a `project.toml` counts as one
+        that is broken; of any other the job that uses it tells what is wrong.
+        """
+        entry = self.entry(rel)
+        if facts is not None or entry is None or entry.stamp != stamp:
+            self.text_read(rel, stamp, facts or TomlFacts(), writer, now_s)
+            return
+        if entry.verdict != "unreadable":
+            entry.verdict, entry.verdict_s = "unreadable", now_s
+        grace_s = self._settle.lease_cap_s if writer == "open" else self._settle.unreadable_grace_s
+        if now_s < entry.verdict_s + grace_s:
+            self.missed(rel, now_s)
+        else:
+            is_project = entry.role == "instruction" and name_key(entry.name) == PROJECT_KEY
+            self.text_read(rel, stamp, TomlFacts(is_broken=is_project), "untried", now_s)
 
     def idle(self) -> bool:
         """Tell whether nothing is on its way: what still waits, waits for somebody."""

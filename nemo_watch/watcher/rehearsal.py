@@ -151,7 +151,7 @@ class _Play:
             self._inspect(ref)
         for ref in decision.read:
             facts, writer = inspecting.read_text(self._root, ref, self._facts_of, leases=self._file_system.leases)
-            self._intake.text_read(ref.rel, ref.stamp, facts, writer, self._now_s)
+            self._intake.text_answered(ref.rel, ref.stamp, facts, writer, self._now_s)
         if decision.look:
             self._look(decision.look)
         for folder in decision.listings:

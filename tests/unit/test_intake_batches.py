@@ -305,3 +305,44 @@ def test_what_is_expected_and_waits() -> None:
     sidecar = w.intake.sidecar_of("a.mp4")
     assert sidecar is not None
     assert sidecar.rel == "project.toml"
+
+
+def test_one_that_cannot_be_read_for_a_moment_is_asked_again() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.put("trip/a.txt")
+    w.run(20)
+    assert not w.drops
+    assert w.reason("trip/a.mp4") in ("reading", "settling")
+    w.files["trip/project.toml"].readable = True
+    w.run(10)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/a.mp4": ""})]
+
+
+def test_one_that_a_lease_holds_is_waited_for_longer() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"), writer="open")
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.run(50)
+    assert not w.drops
+    w.files["trip/project.toml"].readable, w.files["trip/project.toml"].writer = True, "none"
+    w.run(10)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/a.mp4": ""})]
+
+
+def test_one_that_can_never_be_read_is_refused_with_its_clips() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.put("clip.toml", facts=TomlFacts(("logo.mp4",)))
+    w.files["clip.toml"].readable = False
+    w.put("clip.mp4")
+    w.run(25)
+    assert not w.drops
+    w.run(100)
+    wanted = [("batch", "trip/project.toml", {"trip/a.mp4": ""}), ("edit", "clip.mp4", {})]
+    assert sorted(dropped(w), key=str) == wanted
