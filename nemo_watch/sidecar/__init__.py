@@ -6,14 +6,17 @@ about one file are told at once, because the person who reads them may sit behin
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping
 from datetime import tzinfo
 from itertools import chain
+from typing import Any
 
 from nemo_watch.errors import SidecarError
 from nemo_watch.model import Instructions, Originals, TomlFacts
 from nemo_watch.sidecar.text import LIMIT_BYTES, decoded, empty, is_visible, messages
-from nemo_watch.sidecar.toml import BATCH_NAME, KEYS, TomlSidecar, folded, gives_work_alone, read_toml
+from nemo_watch.sidecar.toml import BATCH_NAME, KEYS, TomlSidecar, folded, gives_work_alone
 
 __all__ = ["BATCH_NAME", "KEYS", "LIMIT_BYTES", "facts", "gentler", "parse", "parse_text"]
 
@@ -46,34 +49,50 @@ def parse_text(data: bytes) -> str:
 def facts(data: bytes, name: str) -> TomlFacts:
     """Find out what must be known of a TOML sidecar before it is anybody's instruction. Never raises.
 
-    One that cannot be used names no files. It still gives work by itself if it means to: so what is wrong with it is
-    told to somebody.
+    One that cannot be used names no files, but a batch whose TOML can be parsed: so only its own clips wait for it. It
+    still gives work by itself if it means to: so what is wrong with it is told to somebody.
     """
     if not _is_toml(name):
         return TomlFacts()
     can_be_url, can_be_batch = gives_work_alone(name), folded(name) == BATCH_NAME
+    is_whole = True
     try:
-        said = parse(data, name)
+        text = decoded(data)
+    except SidecarError:  # UTF-16 that broke off is read by its letters
+        is_whole, text = False, data.replace(b"\0", b"").decode("latin-1")
+    try:
+        read = TomlSidecar(text, name, None)
     except SidecarError:
-        means_clips, means_url = _meant(data)
-        return TomlFacts(is_url=can_be_url and means_url and not means_clips, is_broken=can_be_batch and means_clips)
+        means_clips, means_url = bool(_MEANS_CLIPS.search(text)), bool(_MEANS_URL.search(text))
+    else:
+        table = read.document.values
+        if is_whole:
+            with contextlib.suppress(SidecarError):
+                return _usable(read.instructions())
+            if can_be_batch and "clip" in table:
+                return _named(table)
+        means_clips, means_url = "clip" in table, "url" in table
+    return TomlFacts(is_url=can_be_url and means_url and not means_clips, is_broken=can_be_batch and means_clips)
+
+
+def _usable(said: Instructions) -> TomlFacts:
     if said.clips:
         assets = dict.fromkeys(chain(said.assets, *(clip.assets for clip in said.clips)))
         return TomlFacts(tuple(assets), clips=tuple(clip.file for clip in said.clips))
     return TomlFacts(said.assets, is_url=bool(said.url))
 
 
-def _meant(data: bytes) -> tuple[bool, bool]:
-    """Guess whether a file that cannot be used means to be a batch, and whether it means to give an address."""
-    try:
-        text = decoded(data)
-    except SidecarError:  # UTF-16 that broke off is read by its letters
-        text = data.replace(b"\0", b"").decode("latin-1")
-    try:
-        said = read_toml(text).values
-    except SidecarError:
-        return bool(_MEANS_CLIPS.search(text)), bool(_MEANS_URL.search(text))
-    return "clip" in said, "url" in said
+def _named(table: Mapping[str, Any]) -> TomlFacts:
+    """Tell which files a batch names that cannot be used as it is; it is broken only if not every clip has a name."""
+    clips = table["clip"] if isinstance(table["clip"], list) else [table["clip"]]
+    tables = [clip for clip in clips if isinstance(clip, dict)]
+    names = [clip["file"] for clip in tables if isinstance(clip.get("file"), str)]
+    assets = [entry for given in (table, *tables) for entry in _list(given.get("assets")) if isinstance(entry, str)]
+    return TomlFacts(tuple(dict.fromkeys(assets)), clips=tuple(names), is_broken=len(names) < len(clips))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def gentler(inbox: Originals, sidecar: Originals | None) -> Originals:
