@@ -56,6 +56,7 @@ _UNTIL = {
     "member": "all clips of the batch are there and whole",
     "batch": "that clip is ready",
     "missing": "it comes",
+    "broken": "it changes",
     "sidecar": "that file stands still",
     "writer": "that one has closed it",
 }

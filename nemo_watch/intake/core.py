@@ -105,7 +105,7 @@ class Intake(Book):
         role = self.names.classify(rel).role
         if folder is None or role not in CLIP_ROLES:
             return None
-        batch = self.batches.named(rel)
+        batch = self.naming(rel)
         if batch is not None:
             return batch.toml.ref
         entry = folder.own_sidecar(name, shares_stem=self.shares_stem(role))
@@ -140,7 +140,7 @@ class Intake(Book):
         return frozenset(entry.rel for entry in self.entries() if self._is_expected(entry))
 
     def _is_expected(self, entry: Entry) -> bool:
-        if entry.kind == "file" and self.batches.named(entry.rel) is not None:
+        if entry.kind == "file" and self.naming(entry.rel) is not None:
             return entry.role in ("video", "still")
         if entry.kind != "file" or self.namer(entry.rel):
             return False

@@ -160,7 +160,7 @@ _WHEN = "{when}"
 
 def _upcoming(entry: Entry) -> str:
     match entry.phase:
-        case "grace" if entry.due_s is not None:
+        case "grace" | "broken" if entry.due_s is not None:
             return f"it is refused {_WHEN} unless it changes"
         case "incomplete":
             return "next look when it changes"
@@ -236,10 +236,10 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             return f"it is a clip of the batch {about}, whose clips begin together"
         case "batch":
             return f"it is a batch, and its clip {about} is not ready"
-        case "missing" if about:
-            return f"it names {about}, which is not there: {age(rules.batch_quiet_s)} of quiet are waited for it"
         case "missing":
-            return f"it cannot be read, so nothing of its folder is begun; {age(rules.sidecar_wait_s)} of quiet first"
+            return f"it names {about}, which is not there: {age(rules.batch_quiet_s)} of quiet are waited for it"
+        case "broken":
+            return "it is a batch and cannot be read, so no clip beside it is begun that has no sidecar of its own"
         case "asset" if about:
             return f"the sidecar {about} names it as an asset"
         case "asset":
