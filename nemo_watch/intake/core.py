@@ -14,7 +14,7 @@ from nemo_watch.intake.batches import PROJECT_KEY
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
 from nemo_watch.intake.judge import Judge
-from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, name_key, split_rel
+from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, join_rel, name_key, split_rel
 from nemo_watch.intake.rules import Decision, InboxRules, SettleRules, Writer
 from nemo_watch.intake.standing import Standing, Todo
 from nemo_watch.model import FileRef, FileStamp, TomlFacts, Waiting
@@ -76,6 +76,10 @@ class Intake(Book):
     def idle(self) -> bool:
         """Tell whether nothing is on its way: what still waits, waits for somebody."""
         return self.active == 0 and self.is_judged
+
+    def misses(self) -> bool:
+        """Tell whether a batch waits for a clip that is not there: by itself it goes on only when it gives that up."""
+        return any(entry.phase == "missing" for entry in self.entries())
 
     def waiting(self, now_s: float, most: int | None = None) -> list[Waiting]:
         """List the files that may still become drops (the first `most` of them), and why they are not."""
@@ -158,4 +162,17 @@ class Intake(Book):
         return sum(len(folder.entries) + len(folder.handled) for folder in self.folders.values())
 
     def _waiting(self, entry: Entry, now_s: float) -> Waiting:
-        return words.waiting(entry, now_s, self._settle, self._standing.window_s(entry))
+        told = self._told_of_batch(entry) if entry.phase == "settled" else ""
+        return words.waiting(entry, now_s, self._settle, self._standing.window_s(entry), told)
+
+    def _told_of_batch(self, entry: Entry) -> str:
+        """Say what a settled text has to do with a batch, "" if nothing."""
+        batch = self.batches.get(entry.rel)
+        if batch is not None:
+            nearer = {named.toml.rel for key in batch.names if (named := self.batches.named(key)) not in (None, batch)}
+            own = [key for key in batch.names if self.batches.named(key) is batch]
+            return words.batch_begun(nearer if not own else (), was_told=self.batches.was_told(entry))
+        clips = self.users_of(entry) if entry.role == "instruction" else []
+        named_by = [self.naming(join_rel(entry.folder.rel, clip)) for clip in clips]
+        first = next(iter(named_by), None)
+        return words.not_used(first.toml.rel, clips) if first is not None and None not in named_by else ""

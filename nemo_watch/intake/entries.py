@@ -53,8 +53,8 @@ Phase = Literal[
     "offered",  # handed over as a drop, not taken yet
 ]
 ACTIVE: frozenset[Phase] = frozenset(
-    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "missing", "broken", "offered"}
-)  # these go on without anybody's help
+    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "broken", "offered"}
+)  # these go on without anybody's help, and soon: a clip that is missing is waited for longer
 
 
 _GIVING: frozenset[Phase] = frozenset({"batch", "missing", "broken", "listing", "offered"})

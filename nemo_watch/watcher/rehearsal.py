@@ -131,8 +131,8 @@ class _Play:
             asked = self._answer(decision)
             if asked or decision.drops:
                 continue
-            if decision.next_check_s is None or intake.idle():  # what waits for somebody would wait for ever
-                break
+            if decision.next_check_s is None or (intake.idle() and not intake.misses()):
+                break  # what waits for somebody would wait for ever
             self._now_s = max(self._now_s, decision.next_check_s)
         left = {rel for rel in expected if rel in result.parts or not intake.namer(rel)}
         given = {rel for rel, drop in result.drops.items() if drop.kind not in ("edit", "batch", "ask")}

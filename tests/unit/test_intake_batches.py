@@ -64,7 +64,8 @@ def test_a_missing_clip_is_told_after_ten_minutes_of_quiet() -> None:
     w.run(590)
     assert w.reason("project.toml") == "missing"
     assert "b.mp4" in w.sentence("project.toml")
-    assert not w.intake.idle()
+    assert w.intake.idle(), "a run that ends with its work does not wait so long"
+    assert w.intake.waiting_count == 2
     w.put("day/c.mp4", size=4)
     w.run(590)
     assert not w.drops, "the folder was not quiet for ten minutes"
@@ -435,3 +436,47 @@ def test_one_that_can_never_be_read_is_refused_with_its_clips() -> None:
     w.run(100)
     wanted = [("batch", "trip/project.toml", {"trip/a.mp4": ""}), ("edit", "clip.mp4", {})]
     assert sorted(dropped(w), key=str) == wanted
+
+
+def test_what_is_said_of_a_project_whose_clips_are_jobs() -> None:
+    w = world()
+    w.put("trip/a.mp4")
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.run(5)
+    assert w.sentence("trip/project.toml") == "it is a batch, and its clips are jobs"
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.run(50)
+    changed = "it changed after its clips became jobs: what is still to be changed is written into CLIP.refine.txt"
+    assert w.sentence("trip/project.toml") == changed
+    w.put("late/a.mp4")
+    w.put("late/a.txt")
+    w.run(5)
+    w.put("late/project.toml", facts=batch("a.mp4"))
+    w.run(50)
+    assert w.sentence("late/project.toml") == changed
+    assert len(w.drops) == 2
+
+
+def test_a_project_whose_clips_belong_to_nearer_ones_says_so() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("day/a.mp4"))
+    w.put("trip/day/project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.put("trip/day/a.mp4")
+    w.run(50)
+    assert w.sentence("trip/project.toml") == "its clips belong to trip/day/project.toml"
+
+
+def test_a_sidecar_of_a_clip_that_a_batch_names_is_not_used() -> None:
+    w = world()
+    w.put("trip/a.mp4")
+    w.put("trip/a.txt")
+    w.put("trip/c.txt")
+    w.put("trip/c.mp4", verdict="incomplete")
+    w.put("trip/project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.run(50)
+    said = "trip/project.toml says what is done with a.mp4; this text is not used"
+    assert w.sentence("trip/a.txt") == said
+    assert w.sentence("trip/c.txt") == "it serves the clips of its name"
+    w.put("trip/b.mp4")
+    w.run(5)
+    assert w.sentence("trip/a.txt") == said
