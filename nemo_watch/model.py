@@ -71,7 +71,7 @@ class TomlFacts:
     """What a TOML sidecar says that must be known before it is anybody's instruction.
 
     `assets` are the files it names beside its clip. `is_url`: it gives work by itself. `clips` are the files of a
-    batch, None if it is none; `is_broken`: it means to be a batch and cannot be read, so nobody knows of which files.
+    batch, None if it is none; `is_broken`: it means to be a batch, and nobody knows of which files, or of which others.
     Names are as written there.
     """
 

@@ -17,7 +17,7 @@ from nemo_watch.config import Config, Inbox
 from nemo_watch.errors import MediaError, SidecarError
 from nemo_watch.guarded import unguarded
 from nemo_watch.intake import SettleRules, settle_rules
-from nemo_watch.intake.words import age
+from nemo_watch.intake.words import NOT_USED, age
 from nemo_watch.ledger import Ledger
 from nemo_watch.ledger.finding import job_of_file, known_sizes
 from nemo_watch.model import (
@@ -56,6 +56,7 @@ _UNTIL = {
     "member": "all clips of the batch are there and whole",
     "batch": "that clip is ready",
     "missing": "it comes",
+    "broken": "it changes",
     "sidecar": "that file stands still",
     "writer": "that one has closed it",
 }
@@ -177,6 +178,8 @@ class Oracle:
                 return Fate(name, rel, "ignored", rule.removeprefix("it is ignored: "), phase=said.reason)
             case "asset":
                 return Fate(name, rel, "serve", rule, phase=said.reason)
+            case "settled" if rule.endswith(NOT_USED):
+                return Fate(name, rel, "ignored", rule, phase=said.reason)
             case "settled":
                 action: Action = "wait" if rule.startswith("no clip") else "serve"
                 return Fate(name, rel, action, rule, phase=said.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nemo_watch.intake.entries import Entry
-from nemo_watch.intake.names import ancestors, is_within, name_key, rel_keys
+from nemo_watch.intake.names import join_rel, name_key, rel_keys
 from nemo_watch.intake.stamps import unpacked
 from nemo_watch.model import ANY_INODE, Failure, FileRef, FileStamp, TomlFacts, same_file
 
@@ -18,8 +18,8 @@ NOTHING = FileStamp(ANY_INODE, 0, 0)
 class Batch:
     """One `project.toml` with clips. `names` are those as written by their folded paths, in their order.
 
-    `is_broken`: it cannot be read, so every clip of its folder and below may be one of its own. `absent` are folded
-    paths that were told as missing. `refusals` are what is wrong with files that are there.
+    `is_broken`: it does not tell all of them, so every clip of its folder without a sidecar of its own may be one too.
+    `absent` are folded paths that were told as missing. `refusals` are what is wrong with files that are there.
     """
 
     toml: Entry
@@ -27,6 +27,10 @@ class Batch:
     is_broken: bool
     absent: set[str] = field(default_factory=set)
     refusals: dict[Entry, Failure] = field(default_factory=dict)
+
+    def written(self, key: str) -> str:
+        """Give the path of a clip as it is written, by its folded one."""
+        return join_rel(self.toml.folder.rel, self.names[key])
 
 
 class Batches:
@@ -67,12 +71,13 @@ class Batches:
         return told is not None and same_file(unpacked(told), toml.stamp)
 
     def let_go(self, toml: Entry) -> None:
-        """Forget a `project.toml` that is gone."""
+        """Forget a `project.toml` that is gone; another one that names its clips, too, does not miss them."""
         self.told.pop(toml.rel, None)
-        if self._batches.pop(toml.rel, None) is not None:
+        gone = self._batches.pop(toml.rel, None)
+        if gone is not None:
             self._index()
-        folder_key = name_key(toml.folder.rel)
-        self.left = {key for key in self.left if not is_within(key, folder_key)}
+            self.left -= gone.names.keys()
+            self.left |= gone.names.keys() & self._by_clip.keys()
 
     def _index(self) -> None:
         ordered = sorted(self._batches.values(), key=lambda batch: batch.toml.rel.count("/"))
@@ -83,12 +88,9 @@ class Batches:
         """Find the batch that names a file."""
         return self._by_clip.get(name_key(rel)) if self._by_clip else None
 
-    def of(self, entry: Entry) -> Batch | None:
-        """Find the batch a file belongs to: one that names it, or one that cannot be read in its folder or above."""
-        found = self.named(entry.rel)
-        if found is None and self._broken:
-            found = next((self._broken[rel] for rel in ancestors(entry.folder.rel) if rel in self._broken), None)
-        return found
+    def broken_in(self, folder_rel: str) -> Batch | None:
+        """Find the batch of a folder that does not tell all of its clips."""
+        return self._broken.get(folder_rel)
 
 
 def _inside(folder: str, names: tuple[str, ...]) -> dict[str, str]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from itertools import islice
 
 from nemo_watch.intake import words
+from nemo_watch.intake.batches import PROJECT_KEY
 from nemo_watch.intake.book import Book
 from nemo_watch.intake.entries import Entry
 from nemo_watch.intake.gathering import unread_above
 from nemo_watch.intake.judge import Judge
-from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, split_rel
-from nemo_watch.intake.rules import Decision, InboxRules, SettleRules
+from nemo_watch.intake.names import CLIP_ROLES, TEXT_ROLES, NameRules, join_rel, name_key, split_rel
+from nemo_watch.intake.rules import Decision, InboxRules, SettleRules, Writer
 from nemo_watch.intake.standing import Standing, Todo
-from nemo_watch.model import FileRef, Waiting
+from nemo_watch.model import FileRef, FileStamp, TomlFacts, Waiting
 
 
 class Intake(Book):
@@ -54,9 +55,32 @@ class Intake(Book):
             next_check_s=self.next_due_s(now_s),
         )
 
+    def text_answered(self, rel: str, stamp: FileStamp, facts: TomlFacts | None, writer: Writer, now_s: float) -> None:
+        """Take in what was found in a text, or (`facts` None) that it cannot be read just now.
+
+        That one is asked again for a while, as nobody knows which files it names. Then a `project.toml` counts as one
+        that is broken; of any other the job that uses it tells what is wrong.
+        """
+        entry = self.entry(rel)
+        if facts is not None or entry is None or entry.stamp != stamp:
+            self.text_read(rel, stamp, facts or TomlFacts(), writer, now_s)
+            return
+        if entry.verdict != "unreadable":
+            entry.verdict, entry.verdict_s = "unreadable", now_s
+        grace_s = self._settle.lease_cap_s if writer == "open" else self._settle.unreadable_grace_s
+        if now_s < entry.verdict_s + grace_s:
+            self.missed(rel, now_s)
+        else:
+            is_project = entry.role == "instruction" and name_key(entry.name) == PROJECT_KEY
+            self.text_read(rel, stamp, TomlFacts(is_broken=is_project), "untried", now_s)
+
     def idle(self) -> bool:
         """Tell whether nothing is on its way: what still waits, waits for somebody."""
         return self.active == 0 and self.is_judged
+
+    def misses(self) -> bool:
+        """Tell whether a batch waits for a clip that is not there: by itself it goes on only when it gives that up."""
+        return any(entry.phase == "missing" for entry in self.entries())
 
     def waiting(self, now_s: float, most: int | None = None) -> list[Waiting]:
         """List the files that may still become drops (the first `most` of them), and why they are not."""
@@ -86,7 +110,7 @@ class Intake(Book):
         role = self.names.classify(rel).role
         if folder is None or role not in CLIP_ROLES:
             return None
-        batch = self.batches.named(rel)
+        batch = self.naming(rel)
         if batch is not None:
             return batch.toml.ref
         entry = folder.own_sidecar(name, shares_stem=self.shares_stem(role))
@@ -125,7 +149,7 @@ class Intake(Book):
         return frozenset(entry.rel for entry in self.entries() if self._is_expected(entry))
 
     def _is_expected(self, entry: Entry) -> bool:
-        if entry.kind == "file" and self.batches.named(entry.rel) is not None:
+        if entry.kind == "file" and self.naming(entry.rel) is not None:
             return entry.role in ("video", "still")
         if entry.kind != "file" or self.namer(entry.rel):
             return False
@@ -143,4 +167,17 @@ class Intake(Book):
         return sum(len(folder.entries) + len(folder.handled) for folder in self.folders.values())
 
     def _waiting(self, entry: Entry, now_s: float) -> Waiting:
-        return words.waiting(entry, now_s, self._settle, self._standing.window_s(entry))
+        told = self._told_of_batch(entry) if entry.phase == "settled" else ""
+        return words.waiting(entry, now_s, self._settle, self._standing.window_s(entry), told)
+
+    def _told_of_batch(self, entry: Entry) -> str:
+        """Say what a settled text has to do with a batch, "" if nothing."""
+        batch = self.batches.get(entry.rel)
+        if batch is not None:
+            nearer = {named.toml.rel for key in batch.names if (named := self.batches.named(key)) not in (None, batch)}
+            own = [key for key in batch.names if self.batches.named(key) is batch]
+            return words.batch_begun(nearer if not own else (), was_told=self.batches.was_told(entry))
+        clips = self.users_of(entry) if entry.role == "instruction" else []
+        named_by = [self.naming(join_rel(entry.folder.rel, clip)) for clip in clips]
+        first = next(iter(named_by), None)
+        return words.not_used(first.toml.rel, clips) if first is not None and None not in named_by else ""

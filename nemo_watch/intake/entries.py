@@ -49,14 +49,15 @@ Phase = Literal[
     "member",  # a clip of a batch, which waits for the others
     "batch",  # a `project.toml` that waits for its clips
     "missing",  # so too, for one that is not there
+    "broken",  # a `project.toml` that cannot be read, which is refused unless it changes
     "offered",  # handed over as a drop, not taken yet
 ]
 ACTIVE: frozenset[Phase] = frozenset(
-    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "missing", "offered"}
-)  # these go on without anybody's help
+    {"settling", "inspecting", "writer", "grace", "reading", "sidecar", "listing", "broken", "offered"}
+)  # these go on without anybody's help, and soon: a clip that is missing is waited for longer
 
 
-_GIVING: frozenset[Phase] = frozenset({"batch", "missing", "listing", "offered"})
+_GIVING: frozenset[Phase] = frozenset({"batch", "missing", "broken", "listing", "offered"})
 """In these only such a text is that gives work by itself."""
 
 

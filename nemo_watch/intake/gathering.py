@@ -5,8 +5,8 @@ from __future__ import annotations
 from nemo_watch.intake import words
 from nemo_watch.intake.batches import NOTHING, Batch
 from nemo_watch.intake.book import Book
-from nemo_watch.intake.entries import ACTIVE, Entry
-from nemo_watch.intake.names import CLIP_ROLES, ancestors, is_within, join_rel, split_rel
+from nemo_watch.intake.entries import Entry
+from nemo_watch.intake.names import ancestors, split_rel
 from nemo_watch.intake.rules import InboxRules, SettleRules
 from nemo_watch.intake.stamps import packed
 from nemo_watch.intake.standing import Standing, Todo
@@ -25,17 +25,16 @@ class BatchJudge:
     def judge(self, batch: Batch, now_s: float, todo: Todo) -> None:
         """Judge a batch whose `project.toml` stands still and was read."""
         toml = batch.toml
-        found = self._all_below(batch) if batch.is_broken else self._named(batch)
-        clips = [entry for entry in found if entry.phase != "offered"]
-        pending = next((entry for entry in clips if self._is_pending(batch, entry)), None)
+        if batch.is_broken:
+            self._judge_broken(batch, now_s, todo)
+            return
+        clips = [entry for entry in self._named(batch) if entry.phase != "offered"]
+        pending = next((entry for entry in clips if self._is_pending(entry)), None)
         if pending is not None:
             self._book.enter(toml, "batch", None, about=pending.rel)
             return
-        clips = [entry for entry in clips if entry.phase == "member" or not batch.is_broken]
-        if batch.is_broken and not self._is_quiet(toml, [toml.folder.rel], self._settle.sidecar_wait_s, now_s, todo):
-            return
         absent = [key for key in batch.names if self._is_absent(batch, key)]
-        if absent and not self._is_quiet(toml, self._folders(batch), self._settle.batch_quiet_s, now_s, todo, absent):
+        if absent and not self._is_quiet(batch, absent, now_s, todo):
             return
         is_new = not self._book.batches.was_told(toml)
         if clips or absent or (is_new and not batch.names):
@@ -43,21 +42,28 @@ class BatchJudge:
         else:
             self._book.enter(toml, "settled", None)
 
+    def _judge_broken(self, batch: Batch, now_s: float, todo: Todo) -> None:
+        """Refuse one that does not tell all of its clips when it stood still for a while, with those that are ready."""
+        toml = batch.toml
+        due_s = toml.changed_s + self._settle.sidecar_wait_s
+        if now_s < due_s:
+            self._book.enter(toml, "broken", due_s)
+        elif self._standing.is_listed(toml, [toml.folder.rel], due_s, todo):
+            found = dict.fromkeys((*self._named(batch), *toml.folder.entries.values()))
+            clips = [entry for entry in found if entry.phase == "member" and self._book.batch_of(entry) is batch]
+            if clips or not self._book.batches.was_told(toml):
+                self._emit(batch, clips, [], todo)
+            else:
+                self._book.enter(toml, "settled", None)
+
     # ------------------------------------------------------------ who belongs to it
 
     def _named(self, batch: Batch) -> list[Entry]:
         found = [entry for key in batch.names for entry in self._book.entries_at(key)]
-        return [entry for entry in found if self._book.batches.of(entry) is batch]
+        return [entry for entry in found if self._book.naming(entry.rel) is batch]
 
-    def _all_below(self, batch: Batch) -> list[Entry]:
-        folders = [folder for rel, folder in self._book.folders.items() if is_within(rel, batch.toml.folder.rel)]
-        found = [entry for folder in folders for entry in folder.entries.values()]
-        return [entry for entry in found if entry.role in CLIP_ROLES and self._book.batches.of(entry) is batch]
-
-    def _is_pending(self, batch: Batch, entry: Entry) -> bool:
+    def _is_pending(self, entry: Entry) -> bool:
         """Tell whether a file is waited for: its own judgement, or that of the subtitles that go with it."""
-        if batch.is_broken:
-            return entry.phase in ACTIVE
         if entry.is_text:
             return entry.phase not in ("settled", "clip")
         if entry.phase == "ignored":  # it is no regular file
@@ -80,14 +86,13 @@ class BatchJudge:
         there = {folder.rel: None for key in wanted for folder in self._book.folders_at(key)}
         return list({batch.toml.folder.rel: None, **there})
 
-    def _is_quiet(
-        self, toml: Entry, rels: list[str], quiet_s: float, now_s: float, todo: Todo, absent: list[str] | None = None
-    ) -> bool:
-        """Tell whether nothing came or changed in these folders for so long, by a fresh listing."""
+    def _is_quiet(self, batch: Batch, absent: list[str], now_s: float, todo: Todo) -> bool:
+        """Tell whether nothing came or changed in the folders of a batch for so long, by a fresh listing."""
+        toml, rels = batch.toml, self._folders(batch)
         changed_s = max(toml.changed_s, *(self._book.folder(rel).changed_s for rel in rels))
-        due_s = changed_s + quiet_s
+        due_s = changed_s + self._settle.batch_quiet_s
         if now_s < due_s:
-            self._book.enter(toml, "missing", due_s, about=absent[0] if absent else "")
+            self._book.enter(toml, "missing", due_s, about=absent[0])
             return False
         return self._standing.is_listed(toml, rels, due_s, todo)
 
@@ -95,7 +100,6 @@ class BatchJudge:
 
     def _emit(self, batch: Batch, clips: list[Entry], absent: list[str], todo: Todo) -> None:
         toml, parts = batch.toml, dict[str, list[Part]]()
-        keys = list(batch.names)
         for entry in clips:
             subtitles = tuple(found.ref for found in self._subtitles(entry) if found.phase == "settled")
             refusal = batch.refusals.get(entry)
@@ -106,10 +110,10 @@ class BatchJudge:
             key = self._book.key_of(entry)
             parts.setdefault(key, []).append(Part(entry.ref, subtitles, refusal))
         for key in absent:
-            rel = join_rel(toml.folder.rel, batch.names[key])
+            rel = batch.written(key)
             missing = words.not_there(toml.name, batch.names[key], self._book.names.classify(rel).rule)
             parts.setdefault(key, []).append(Part(FileRef(rel, NOTHING), (), missing))
-        ordered = [part for key in (keys or parts) for part in parts.get(key, ())]
+        ordered = [part for key in dict.fromkeys((*batch.names, *parts)) for part in parts.get(key, ())]
         batch.absent.update(absent)
         for entry in clips:
             self._book.enter(entry, "offered", None)

@@ -40,7 +40,7 @@ class Judge:
         if entry.kind == "other":
             self._book.enter(entry, "ignored", None, about="it is not a regular file")
             self._book.wake_batch_of(entry)
-        elif self._book.batches.named(entry.rel) is not None:
+        elif self._book.naming(entry.rel) is not None:
             if self._standing.stands(entry, 0.0, now_s, todo) and self._may_go_on(entry, None, now_s, todo):
                 self._arrive(entry, None)
         elif namer:
@@ -152,7 +152,7 @@ class Judge:
         folder = entry.folder
         if self._waits_for_project(entry):
             return
-        if self._book.batches.of(entry) is not None:
+        if self._book.batch_of(entry) is not None:
             self._arrive(entry, None)
             return
         if folder.unread and next(iter(folder.unread.values())) <= entry.wait_from_s:
@@ -216,7 +216,7 @@ class Judge:
 
     def _arrive(self, entry: Entry, refusal: Failure | None) -> None:
         """Let a file that is whole, or can only be refused, wait for the other clips of its batch."""
-        batch = self._book.batches.of(entry)
+        batch = self._book.batch_of(entry)
         if batch is not None:
             self._book.enter(entry, "member", None, about=batch.toml.rel)
             self._book.wake_batch_of(entry)
@@ -226,7 +226,7 @@ class Judge:
     def _refuse(self, entry: Entry, own: Entry | None, failure: Failure, todo: Todo) -> None:
         if self._waits_for_project(entry):
             return
-        if self._book.batches.of(entry) is not None:
+        if self._book.batch_of(entry) is not None:
             self._arrive(entry, failure)
             return
         sidecar = own if own is not None and own.kind == "file" else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nemo_watch.intake.agenda import Agenda
 from nemo_watch.intake.assets import NamedAssets
-from nemo_watch.intake.batches import PROJECT_KEY, Batches
+from nemo_watch.intake.batches import PROJECT_KEY, Batch, Batches
 from nemo_watch.intake.entries import Entry, Folder, Phase, drop_from
 from nemo_watch.intake.names import (
     CLIP_ROLES,
@@ -166,6 +166,7 @@ class Pages(Agenda):
         entry.since_s = at_s
         self.wake(entry)
         self.wake_batch_of(entry)
+        self._wake_namesakes(entry)
         if entry.role == "control":
             self.enter(entry, "ignored", None, about="it is a temporary file of a transfer")
             self._wake_guarded(entry)
@@ -198,6 +199,7 @@ class Pages(Agenda):
         folder.discard(name, entry.role)
         folder.changed_s = max(folder.changed_s, at_s)
         self.wake_batch_of(entry)
+        self._wake_namesakes(entry)
         if entry.role == "control":
             self._wake_guarded(entry)
         elif entry.role in TEXT_ROLES:
@@ -263,12 +265,49 @@ class Pages(Agenda):
             self.wake(entry)
         return found
 
+    def naming(self, rel: str) -> Batch | None:
+        """Find the batch that names a file: of several whose names differ only in their case, the one as written."""
+        batch = self.batches.named(rel)
+        if batch is None:
+            return None
+        key = name_key(rel)
+        written = batch.written(key)
+        if rel == written:
+            return batch
+        if key in self.batches.left or self.seen_as(written) is not None:
+            return None
+        return batch if rel == min(self._spelled(key), default=(False, rel))[1] else None
+
+    def _spelled(self, key: str) -> list[tuple[bool, str]]:
+        """List the files of a folded path, each with whether it is not handled yet."""
+        found = [(True, entry.rel) for entry in self.entries_at(key)]
+        folder_key, name_part = split_rel(key)
+        for folder in self.folders_at(folder_key):
+            found += [(False, join_rel(folder.rel, name)) for name in folder.named(name_part) if name in folder.handled]
+        return found
+
+    def batch_of(self, entry: Entry) -> Batch | None:
+        """Find the batch a file belongs to: one that names it, or a broken one beside it if nothing else is its own."""
+        found = self.naming(entry.rel)
+        if found is None and entry.role in CLIP_ROLES and self.batches.named(entry.rel) is None:
+            broken = self.batches.broken_in(entry.folder.rel)
+            if broken is not None:
+                own = entry.folder.own_sidecar(entry.name, shares_stem=self.shares_stem(entry.role))
+                return broken if own is None or own is broken.toml else None
+        return found
+
     def wake_batch_of(self, entry: Entry) -> None:
         """Have the batch judged again that a file belongs to; what was wrong with the file is found anew."""
-        batch = self.batches.of(entry)
+        batch = self.batch_of(entry) or self.batches.named(entry.rel)
         if batch is not None and batch.toml is not entry:
             batch.refusals.pop(entry, None)
             self.wake(batch.toml)
+
+    def _wake_namesakes(self, entry: Entry) -> None:
+        """Have the files judged again whose names differ from one that came or went only in their case."""
+        if self.batches.named(entry.rel) is not None:
+            for other in self.entries_at(name_key(entry.rel)):
+                self.wake(other)
 
     def _folders_above(self, rel: str) -> list[Folder]:
         return [self.folders[above] for above in ancestors(rel) if above in self.folders]

@@ -60,14 +60,16 @@ class Standing:
         """Tell whether a text was read while nobody had it open for writing; one who never closes it has his time."""
         rules = self._settle
         cap_s = text.changed_s + rules.lease_cap_s
-        if text.verdict is not None and text.writer == "open" and now_s < cap_s:
+        if text.verdict == "unreadable":  # it was asked, and is asked again
+            pass
+        elif text.verdict is not None and text.writer == "open" and now_s < cap_s:
             rest_s = min(rules.lease_rest_s, max(rules.lease_again_s, text.verdict_s - text.changed_s))
             due_s = min(text.verdict_s + rest_s, cap_s)
             if now_s < due_s:
                 self._book.enter(text, "writer", due_s)
                 return False
             text.verdict = None
-        if text.verdict is not None:
+        if text.verdict not in (None, "unreadable"):
             return True
         if not text.asked:
             text.asked = True

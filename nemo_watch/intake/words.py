@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from nemo_watch.intake.names import FOREIGN, TEXT_ROLES, WORK_ROLES, Role, print
 from nemo_watch.intake.rules import MAX_UPLOAD_BYTES, SettleRules
 from nemo_watch.model import Failure, Waiting
 
+NOT_USED = "is not used"
 _VIDEO_WORDS = "mp4, mov, avi, webm or mkv"
 _PICTURE_WORDS = "jpg, png or webp"
 _SOUND_WORDS = "mp3, wav, m4a or aac"
@@ -122,8 +124,26 @@ def symlink(name: str, sidecar: str = "") -> Failure:
     )
 
 
-def waiting(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> Waiting:
-    """Say which rule holds a file, since when, and when it is looked at next."""
+def batch_begun(nearer: Collection[str], *, was_told: bool) -> str:
+    """Say of a `project.toml` that nothing of it is waited for, and why; `nearer` are those its clips belong to."""
+    if nearer:
+        return f"its clips belong to {_all_of(sorted(nearer))}"
+    if was_told:
+        return "it is a batch, and its clips are jobs"
+    return "it changed after its clips became jobs: what is still to be changed is written into CLIP.refine.txt"
+
+
+def not_used(toml: str, clips: Sequence[str]) -> str:
+    """Say of the sidecar of clips that a batch names them, so that it does not count."""
+    return f"{printable(toml)} says what is done with {_all_of(clips)}; this text {NOT_USED}"
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join(printable(name) for name in names)
+
+
+def waiting(entry: Entry, now_s: float, rules: SettleRules, window_s: float, told: str = "") -> Waiting:
+    """Say which rule holds a file, since when, and when it is looked at next; `told` is said in place of the rule."""
     lasts = entry.phase in _LASTING
     said = Waiting(
         entry.rel,
@@ -131,7 +151,7 @@ def waiting(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> 
         "",
         entry.since_s,
         entry.due_s,
-        rule=_rule(entry, now_s, rules, window_s),
+        rule=told or _rule(entry, now_s, rules, window_s),
         upcoming="" if lasts else _upcoming(entry),
         window_s=window_s if entry.phase == "settling" else None,
         changed_s=None if lasts else entry.changed_s,
@@ -160,7 +180,7 @@ _WHEN = "{when}"
 
 def _upcoming(entry: Entry) -> str:
     match entry.phase:
-        case "grace" if entry.due_s is not None:
+        case "grace" | "broken" if entry.due_s is not None:
             return f"it is refused {_WHEN} unless it changes"
         case "incomplete":
             return "next look when it changes"
@@ -236,10 +256,10 @@ def _rule(entry: Entry, now_s: float, rules: SettleRules, window_s: float) -> st
             return f"it is a clip of the batch {about}, whose clips begin together"
         case "batch":
             return f"it is a batch, and its clip {about} is not ready"
-        case "missing" if about:
-            return f"it names {about}, which is not there: {age(rules.batch_quiet_s)} of quiet are waited for it"
         case "missing":
-            return f"it cannot be read, so nothing of its folder is begun; {age(rules.sidecar_wait_s)} of quiet first"
+            return f"it names {about}, which is not there: {age(rules.batch_quiet_s)} of quiet are waited for it"
+        case "broken":
+            return "it is a batch and cannot be read, so no clip beside it is begun that has no sidecar of its own"
         case "asset" if about:
             return f"the sidecar {about} names it as an asset"
         case "asset":

@@ -6,9 +6,12 @@ about one file are told at once, because the person who reads them may sit behin
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping
 from datetime import tzinfo
 from itertools import chain
+from typing import Any
 
 from nemo_watch.errors import SidecarError
 from nemo_watch.model import Instructions, Originals, TomlFacts
@@ -46,21 +49,26 @@ def parse_text(data: bytes) -> str:
 def facts(data: bytes, name: str) -> TomlFacts:
     """Find out what must be known of a TOML sidecar before it is anybody's instruction. Never raises.
 
-    One that cannot be used names no files. It still gives work by itself if it means to: so what is wrong with it is
-    told to somebody.
+    One that cannot be used names no files, but a batch whose TOML can be parsed: so only its own clips wait for it. It
+    still gives work by itself if it means to: so what is wrong with it is told to somebody.
     """
     if not _is_toml(name):
         return TomlFacts()
-    document = None
     can_be_url, can_be_batch = gives_work_alone(name), folded(name) == BATCH_NAME
     try:
         document = read_toml(decoded(data))
-        said = TomlSidecar(document, name, None).instructions()
     except SidecarError:
-        means_clips, means_url = (
-            ("clip" in document.values, "url" in document.values) if document is not None else _guessed(data)
-        )
-        return TomlFacts(is_url=can_be_url and means_url and not means_clips, is_broken=can_be_batch and means_clips)
+        means_clips, means_url = _guessed(data)
+    else:
+        with contextlib.suppress(SidecarError):
+            return _usable(TomlSidecar(document, name, None).instructions())
+        if can_be_batch and "clip" in document.values:
+            return _named(document.values)
+        means_clips, means_url = "clip" in document.values, "url" in document.values
+    return TomlFacts(is_url=can_be_url and means_url and not means_clips, is_broken=can_be_batch and means_clips)
+
+
+def _usable(said: Instructions) -> TomlFacts:
     if said.clips:
         assets = dict.fromkeys(chain(said.assets, *(clip.assets for clip in said.clips)))
         return TomlFacts(tuple(assets), clips=tuple(clip.file for clip in said.clips))
@@ -74,6 +82,19 @@ def _guessed(data: bytes) -> tuple[bool, bool]:
     except SidecarError:  # UTF-16 that broke off is read by its letters
         text = data.replace(b"\0", b"").decode("latin-1")
     return bool(_MEANS_CLIPS.search(text)), bool(_MEANS_URL.search(text))
+
+
+def _named(table: Mapping[str, Any]) -> TomlFacts:
+    """Tell which files a batch names that cannot be used as it is; it is broken only if not every clip has a name."""
+    clips = table["clip"] if isinstance(table["clip"], list) else [table["clip"]]
+    tables = [clip for clip in clips if isinstance(clip, dict)]
+    names = [clip["file"] for clip in tables if isinstance(clip.get("file"), str)]
+    assets = [entry for given in (table, *tables) for entry in _list(given.get("assets")) if isinstance(entry, str)]
+    return TomlFacts(tuple(dict.fromkeys(assets)), clips=tuple(names), is_broken=len(names) < len(clips))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def gentler(inbox: Originals, sidecar: Originals | None) -> Originals:

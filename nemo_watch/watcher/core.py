@@ -395,7 +395,7 @@ class Watcher:
         )
         now_s = self._clock()
         for ref, (facts, writer) in zip(refs, texts, strict=True):
-            self._intake.text_read(ref.rel, ref.stamp, facts, writer, now_s)
+            self._intake.text_answered(ref.rel, ref.stamp, facts, writer, now_s)
 
     async def _list(self, folder: str) -> None:
         await asyncio.sleep(max(0.0, self._resting.get(folder, 0.0) - self._clock()))

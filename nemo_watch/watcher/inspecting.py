@@ -140,13 +140,17 @@ def _converted() -> Iterator[list[Inspection]]:
     except MediaError as error:
         refusal.append(Inspection("unreadable", error.message))
     except OSError as error:
-        # A link, a socket or a device without a driver has taken its place.
-        if isinstance(error, GONE) or error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+        if isinstance(error, GONE) or _is_another(error):
             refusal.append(Inspection("changed"))
         elif error.errno == errno.EAGAIN:  # somebody holds a lease of his own, and has not written it back yet
             refusal.append(Inspection("unchecked", writer="open"))
         else:
             refusal.append(Inspection("unreadable", error.strerror or ""))
+
+
+def _is_another(error: Exception) -> bool:
+    """Tell whether a link, a socket or a device without a driver has taken the place of a file."""
+    return isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 
 
 def _is_still(seen: os.stat_result, ref: FileRef) -> bool:
@@ -163,8 +167,11 @@ def opened(root: str, ref: FileRef) -> Iterator[int | None]:
         os.close(fd)
 
 
-def read_text(root: str, ref: FileRef, facts_of: FactsOf, *, leases: bool) -> tuple[TomlFacts, Writer]:
-    """Read a text as it was when it stood still; nothing is said of one that changed or cannot be read."""
+def read_text(root: str, ref: FileRef, facts_of: FactsOf, *, leases: bool) -> tuple[TomlFacts | None, Writer]:
+    """Read a text as it was when it stood still; nothing is said of one that changed.
+
+    None of one that cannot be read just now, and that may say whose the clips beside it are: it is to be asked again.
+    """
     name = ref.rel.rpartition("/")[2]
     try:
         with opened(root, ref) as fd:
@@ -174,5 +181,9 @@ def read_text(root: str, ref: FileRef, facts_of: FactsOf, *, leases: bool) -> tu
             # Of one that is too long so much is read that this is seen.
             data = os.read(fd, MAX_SIDECAR_BYTES + 1) if name.lower().endswith(".toml") else b""
             return facts_of(data, name) if data else TomlFacts(), writer
-    except OSError:
-        return TomlFacts(), "untried"  # the job that uses it will say what is wrong with it
+    except (OSError, MediaError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EAGAIN:  # somebody holds a lease, and has not written
+            return None, "open"
+        if not name.lower().endswith(".toml") or isinstance(error, GONE) or _is_another(error):
+            return TomlFacts(), "untried"  # the job that uses it will say what is wrong with it
+        return None, "untried"

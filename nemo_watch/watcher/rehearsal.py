@@ -131,8 +131,8 @@ class _Play:
             asked = self._answer(decision)
             if asked or decision.drops:
                 continue
-            if decision.next_check_s is None or intake.idle():  # what waits for somebody would wait for ever
-                break
+            if decision.next_check_s is None or (intake.idle() and not intake.misses()):
+                break  # what waits for somebody would wait for ever
             self._now_s = max(self._now_s, decision.next_check_s)
         left = {rel for rel in expected if rel in result.parts or not intake.namer(rel)}
         given = {rel for rel, drop in result.drops.items() if drop.kind not in ("edit", "batch", "ask")}
@@ -151,7 +151,7 @@ class _Play:
             self._inspect(ref)
         for ref in decision.read:
             facts, writer = inspecting.read_text(self._root, ref, self._facts_of, leases=self._file_system.leases)
-            self._intake.text_read(ref.rel, ref.stamp, facts, writer, self._now_s)
+            self._intake.text_answered(ref.rel, ref.stamp, facts, writer, self._now_s)
         if decision.look:
             self._look(decision.look)
         for folder in decision.listings:

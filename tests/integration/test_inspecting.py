@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import mmap
 import os
 import signal
@@ -22,8 +23,8 @@ import pytest
 from nemo_watch import media
 from nemo_watch.intake import InboxRules, Intake, SettleRules
 from nemo_watch.media import RunLimits, find_ffmpeg
-from nemo_watch.model import Drop, FileRef
-from nemo_watch.watcher import Watcher, disk
+from nemo_watch.model import Drop, FileRef, TomlFacts
+from nemo_watch.watcher import Watcher, disk, inspecting
 from nemo_watch.watcher.core import ASKED_AT_ONCE
 from nemo_watch.watcher.disk import stamp_of
 from nemo_watch.watcher.inspecting import Inspector
@@ -236,6 +237,31 @@ def test_a_parent_swapped_for_a_link_leads_nowhere(inbox: Path, tmp_path: Path) 
     opened = inspector.open(ref)
     assert not isinstance(opened, int)
     assert opened.verdict == "changed"
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "told"),
+    [
+        (errno.ENOENT, "project.toml", (TomlFacts(), "untried")),
+        (errno.ELOOP, "project.toml", (TomlFacts(), "untried")),
+        (errno.EAGAIN, "project.toml", (None, "open")),
+        (errno.EACCES, "project.toml", (None, "untried")),
+        (errno.EIO, "clip.toml", (None, "untried")),
+        (errno.ESTALE, "clip.toml", (None, "untried")),
+        (errno.EIO, "clip.txt", (TomlFacts(), "untried")),
+    ],
+)
+def test_of_a_text_that_cannot_be_read_just_now_nothing_is_known(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, number: int, name: str, told: object
+) -> None:
+    (inbox / name).write_text("prompt = 'cut'\n")
+    ref = ref_of(inbox, name)
+
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(inspecting, "open_below", fail)
+    assert inspecting.read_text(str(inbox), ref, lambda _data, _name: TomlFacts(is_url=True), leases=True) == told
 
 
 def test_a_file_that_grows_while_it_is_looked_into_has_no_verdict(inbox: Path) -> None:

@@ -17,6 +17,7 @@ class Pretended:
     writer: Writer = "none"
     facts: TomlFacts = field(default_factory=TomlFacts)
     at_end: Verdict = "whole"
+    readable: bool = True
 
 
 @dataclass
@@ -96,7 +97,8 @@ class World:
             for ref in decision.read:
                 found = self.files.get(ref.rel)
                 facts, writer = (found.facts, found.writer) if found is not None else (TomlFacts(), "none")
-                self.intake.text_read(ref.rel, ref.stamp, facts, writer, self.now_s)
+                said = facts if found is None or found.readable else None
+                self.intake.text_answered(ref.rel, ref.stamp, said, writer, self.now_s)
             if not (decision.drops or decision.look or decision.inspect or decision.listings or decision.read):
                 return decision
 

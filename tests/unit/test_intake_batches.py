@@ -64,7 +64,8 @@ def test_a_missing_clip_is_told_after_ten_minutes_of_quiet() -> None:
     w.run(590)
     assert w.reason("project.toml") == "missing"
     assert "b.mp4" in w.sentence("project.toml")
-    assert not w.intake.idle()
+    assert w.intake.idle(), "a run that ends with its work does not wait so long"
+    assert w.intake.waiting_count == 2
     w.put("day/c.mp4", size=4)
     w.run(590)
     assert not w.drops, "the folder was not quiet for ten minutes"
@@ -241,25 +242,114 @@ def test_names_that_lead_out_are_left_to_the_pipeline() -> None:
     assert len(w.drops) == 3
 
 
-def test_one_that_cannot_be_read_takes_all_clips_of_its_folder_along() -> None:
+def test_one_that_cannot_be_read_takes_the_clips_beside_it_along_that_have_no_sidecar() -> None:
     w = world()
     w.put("trip/a.mp4")
     w.put("trip/a.txt")
-    w.put("trip/day/b.mp4")
-    w.put("trip/day/bad.mp4", verdict="not_media")
-    w.put("trip/half.mp4", verdict="incomplete")
+    w.put("trip/b.mp4")
+    w.put("trip/bad.mp4", verdict="not_media")
+    w.put("trip/day/c.mp4")
+    w.put("trip/day/c.txt")
     w.put("trip/cover.png")
     w.put("trip/project.toml", facts=BROKEN)
-    w.put("outside.mp4")
-    w.put("outside.txt")
     w.run(20)
-    assert w.dropped() == ["outside.mp4"]
-    assert w.reason("trip/a.mp4") == "member"
+    assert sorted(w.dropped()) == ["trip/a.mp4", "trip/day/c.mp4"]
+    assert (w.reason("trip/b.mp4"), w.reason("trip/project.toml")) == ("member", "broken")
+    assert "refused in" in w.sentence("trip/project.toml")
     w.run(60)
-    wanted = {"trip/a.mp4": "", "trip/day/b.mp4": "", "trip/day/bad.mp4": "not_media"}
-    assert dropped(w)[1:] == [("batch", "trip/project.toml", wanted)]
+    assert dropped(w)[2:] == [("batch", "trip/project.toml", {"trip/b.mp4": "", "trip/bad.mp4": "not_media"})]
     w.run(3000)
-    assert len(w.drops) == 2
+    assert len(w.drops) == 3
+
+
+def test_one_that_cannot_be_read_waits_for_no_clip() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=BROKEN)
+    w.put("trip/b.mp4")
+    for number in range(40):
+        w.put("trip/growing.mp4", size=1000 + number)
+        w.run(1)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/b.mp4": ""})]
+
+
+def test_one_that_tells_some_of_its_clips_takes_those_and_the_ones_beside_it() -> None:
+    w = world()
+    w.put("trip/day/a.mp4")
+    w.put("trip/b.mp4")
+    w.put("trip/b.txt")
+    w.put("trip/c.mp4")
+    w.put("trip/project.toml", facts=TomlFacts(clips=("day/a.mp4", "gone.mp4"), is_broken=True))
+    w.run(100)
+    wanted = {"trip/day/a.mp4": "", "trip/c.mp4": ""}
+    assert sorted(dropped(w), key=str) == [("batch", "trip/project.toml", wanted), ("edit", "trip/b.mp4", {})]
+
+
+def test_of_two_files_that_differ_in_case_the_one_as_written_is_meant() -> None:
+    w = world()
+    w.put("trip/A.mp4")
+    w.put("trip/project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.put("trip/a.mp4")
+    w.run(60)
+    assert dropped(w) == [("edit", "trip/A.mp4", {})]
+    w.put("trip/b.mp4")
+    w.run(60)
+    w.remove("trip/a.mp4")
+    w.run(700)
+    assert dropped(w)[1:] == [("batch", "trip/project.toml", {"trip/a.mp4": "", "trip/b.mp4": ""})]
+
+
+def test_if_none_is_spelled_as_written_the_first_by_name_is_meant() -> None:
+    w = world()
+    w.put("trip/A.mp4")
+    w.put("trip/a.mp4")
+    w.put("trip/project.toml", facts=batch("a.MP4", "b.mp4"))
+    w.put("trip/b.mp4")
+    w.run(60)
+    parted = ("batch", "trip/project.toml", {"trip/A.mp4": "", "trip/b.mp4": ""})
+    assert sorted(dropped(w), key=str) == [parted, ("edit", "trip/a.mp4", {})]
+
+
+def test_a_file_of_nearly_the_same_name_is_meant_when_the_one_as_written_goes() -> None:
+    w = world()
+    w.put("A.mp4", verdict="incomplete")
+    w.put("a.mp4")
+    w.put("project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.run(60)
+    w.remove("a.mp4")
+    w.put("b.mp4")
+    w.put("A.mp4")
+    w.run(60)
+    assert dropped(w) == [("batch", "project.toml", {"A.mp4": "", "b.mp4": ""})]
+
+
+def test_a_text_that_goes_takes_nothing_from_a_batch_around_it() -> None:
+    w = world()
+    w.put("trip/day/a.mp4")
+    w.put("trip/day/project.toml", facts=TomlFacts())
+    w.put("trip/project.toml", facts=batch("day/a.mp4"))
+    w.run(5)
+    w.remove("trip/day/a.mp4")
+    w.remove("trip/day/project.toml")
+    w.put("trip/project.toml", facts=batch("day/a.mp4"))
+    w.run(900)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/day/a.mp4": ""})]
+
+
+def test_what_a_nearer_project_named_is_not_missed_by_the_one_around_it() -> None:
+    w = world()
+    w.put("trip/day/a.mp4")
+    w.put("trip/b.mp4")
+    w.put("trip/project.toml", facts=batch("day/a.mp4", "b.mp4"))
+    w.put("trip/day/project.toml", facts=batch("a.mp4"))
+    w.run(5)
+    w.remove("trip/day/a.mp4")
+    w.remove("trip/day/project.toml")
+    w.run(900)
+    wanted = [
+        ("batch", "trip/day/project.toml", {"trip/day/a.mp4": ""}),
+        ("batch", "trip/project.toml", {"trip/b.mp4": ""}),
+    ]
+    assert sorted(dropped(w), key=str) == wanted
 
 
 def test_a_broken_one_without_clips_comes_once() -> None:
@@ -305,3 +395,88 @@ def test_what_is_expected_and_waits() -> None:
     sidecar = w.intake.sidecar_of("a.mp4")
     assert sidecar is not None
     assert sidecar.rel == "project.toml"
+
+
+def test_one_that_cannot_be_read_for_a_moment_is_asked_again() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.put("trip/a.txt")
+    w.run(20)
+    assert not w.drops
+    assert w.reason("trip/a.mp4") in ("reading", "settling")
+    w.files["trip/project.toml"].readable = True
+    w.run(10)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/a.mp4": ""})]
+
+
+def test_one_that_a_lease_holds_is_waited_for_longer() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"), writer="open")
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.run(50)
+    assert not w.drops
+    w.files["trip/project.toml"].readable, w.files["trip/project.toml"].writer = True, "none"
+    w.run(10)
+    assert dropped(w) == [("batch", "trip/project.toml", {"trip/a.mp4": ""})]
+
+
+def test_one_that_can_never_be_read_is_refused_with_its_clips() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.files["trip/project.toml"].readable = False
+    w.put("trip/a.mp4")
+    w.put("clip.toml", facts=TomlFacts(("logo.mp4",)))
+    w.files["clip.toml"].readable = False
+    w.put("clip.mp4")
+    w.run(25)
+    assert not w.drops
+    w.run(100)
+    wanted = [("batch", "trip/project.toml", {"trip/a.mp4": ""}), ("edit", "clip.mp4", {})]
+    assert sorted(dropped(w), key=str) == wanted
+
+
+def test_what_is_said_of_a_project_whose_clips_are_jobs() -> None:
+    w = world()
+    w.put("trip/a.mp4")
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.run(5)
+    assert w.sentence("trip/project.toml") == "it is a batch, and its clips are jobs"
+    w.put("trip/project.toml", facts=batch("a.mp4"))
+    w.run(50)
+    changed = "it changed after its clips became jobs: what is still to be changed is written into CLIP.refine.txt"
+    assert w.sentence("trip/project.toml") == changed
+    w.put("late/a.mp4")
+    w.put("late/a.txt")
+    w.run(5)
+    w.put("late/project.toml", facts=batch("a.mp4"))
+    w.run(50)
+    assert w.sentence("late/project.toml") == changed
+    assert len(w.drops) == 2
+
+
+def test_a_project_whose_clips_belong_to_nearer_ones_says_so() -> None:
+    w = world()
+    w.put("trip/project.toml", facts=batch("day/a.mp4"))
+    w.put("trip/day/project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.put("trip/day/a.mp4")
+    w.run(50)
+    assert w.sentence("trip/project.toml") == "its clips belong to trip/day/project.toml"
+
+
+def test_a_sidecar_of_a_clip_that_a_batch_names_is_not_used() -> None:
+    w = world()
+    w.put("trip/a.mp4")
+    w.put("trip/a.txt")
+    w.put("trip/c.txt")
+    w.put("trip/c.mp4", verdict="incomplete")
+    w.put("trip/project.toml", facts=batch("a.mp4", "b.mp4"))
+    w.run(50)
+    said = "trip/project.toml says what is done with a.mp4; this text is not used"
+    assert w.sentence("trip/a.txt") == said
+    assert w.sentence("trip/c.txt") == "it serves the clips of its name"
+    w.put("trip/b.mp4")
+    w.run(5)
+    assert w.sentence("trip/a.txt") == said

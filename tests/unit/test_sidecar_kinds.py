@@ -203,16 +203,41 @@ def test_a_batch_has_an_end() -> None:
         ('url = "https://example.org/a"\nprompt = "a"', "x.refine.toml", TomlFacts()),
         (BATCH, "PROJECT.toml", TomlFacts(("logo.png", "_assets/a.mp3"), clips=("one.mp4", "b/two.mov", "three.mp4"))),
         (BATCH, "holiday.toml", TomlFacts()),
-        (BATCH + "x = 1", "project.toml", TomlFacts(is_broken=True)),
+        (
+            BATCH + "x = 1",
+            "project.toml",
+            TomlFacts(("logo.png", "_assets/a.mp3"), clips=("./one.mp4", "b/two.mov", "three.mp4")),
+        ),
+        (
+            "[[clip]]\nfile = 'a.mp4'\npromt = 'cut'\n[[clip]]\nfile = 7",
+            "project.toml",
+            TomlFacts((), False, ("a.mp4",), True),
+        ),
+        ("[clip]\nfile = 'a.mp4'\nprompt = 'cut'", "project.toml", TomlFacts(clips=("a.mp4",))),
+        ("clip = 3\nassets = 3", "project.toml", TomlFacts(clips=(), is_broken=True)),
         (BATCH + "x", "project.toml", TomlFacts(is_broken=True)),
-        ('prompt = "a"\nurl = "https://example.org"\n' + CLIP, "project.toml", TomlFacts(is_broken=True)),
-        ('clip = [{ file = "a.mp4" }]', "project.toml", TomlFacts(is_broken=True)),
+        ('prompt = "a"\nurl = "https://example.org"\n' + CLIP, "project.toml", TomlFacts(clips=("a.mp4",))),
+        ('clip = [{ file = "a.mp4" }]', "project.toml", TomlFacts(clips=("a.mp4",))),
         ('prompt = "about a [[clip]]"\nx = 1', "project.toml", TomlFacts()),
         ("x", "project.toml", TomlFacts()),
     ],
 )
 def test_what_is_known_of_a_file(text: str, name: str, known: TomlFacts) -> None:
     assert sidecar.facts(text.encode(), name) == known
+
+
+def test_a_file_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    parse = tomltext.parse
+
+    def counted(text: str) -> tomltext.Document:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(tomltext, "parse", counted)
+    for text in (BATCH, BATCH + "x = 1", BATCH + "x"):
+        sidecar.facts(text.encode(), "project.toml")
+    assert len(parsed) == 3
 
 
 def test_a_batch_in_an_encoding_that_broke_off_is_broken() -> None:
@@ -227,7 +252,7 @@ _LINES = st.lists(st.sampled_from([*BATCH.splitlines(), "url = 'https://a/'", "p
 @given(st.binary(max_size=200) | _LINES.map(lambda lines: "\n".join(lines).encode()), st.sampled_from(["p", "project"]))
 def test_of_any_bytes_something_is_known(data: bytes, stem: str) -> None:
     known = sidecar.facts(data, f"{stem}.toml")
-    assert not (known.is_broken and (known.clips is not None or known.is_url))
+    assert not (known.is_url and (known.clips is not None or known.is_broken))
 
 
 # ---------------------------------------------------------------- a text
@@ -260,5 +285,5 @@ def test_what_is_known_costs_one_reading(text: str, monkeypatch: pytest.MonkeyPa
     parsed: list[str] = []
     real = tomltext.parse
     monkeypatch.setattr(tomltext, "parse", lambda text: parsed.append(text) or real(text))
-    assert sidecar.facts(text.encode(), "project.toml").is_broken is ("clip" in text and text != CLIP)
+    assert sidecar.facts(text.encode(), "project.toml").is_broken is ("clip" in text and not text.startswith(CLIP))
     assert parsed == [text]
