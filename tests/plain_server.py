@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 
@@ -125,3 +126,26 @@ async def serving() -> AsyncIterator[Plain]:
         await asyncio.gather(*tasks, return_exceptions=True)
         # One more turn of the loop: the aborted transports close their sockets in it.
         await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[Plain]:
+    """Serve from a thread of its own, as a host called localhost."""
+    ready, end = threading.Event(), threading.Event()
+    found: list[Plain] = []
+
+    async def serve() -> None:
+        async with serving() as plain:
+            plain.url = plain.url.replace("127.0.0.1", "localhost")
+            found.append(plain)
+            ready.set()
+            await asyncio.to_thread(end.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield found[0]
+    finally:
+        end.set()
+        thread.join()

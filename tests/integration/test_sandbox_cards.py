@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-import pytest
 
-from nemo_watch.sandbox.faults import Fault, Faults
-from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
 from tests.media_fixtures import describe, grey_frame
 from tests.sandbox_wire import Caller, clip_bytes, texts
@@ -46,7 +43,7 @@ def test_a_card_is_made_refined_and_rendered(tmp_path: Path) -> None:
         done = caller.rendered(render)
         assert done["status"] == "completed", done
         result = tmp_path / "out.mp4"
-        result.write_bytes(httpx.get(done["output"]["url"], trust_env=False).content)
+        result.write_bytes(httpx.get(done["output"]["url"], trust_env=False, verify=False).content)
     assert "360x360" in describe(str(result))
     middle = grey_frame(str(result), 1.5, 360, 360)
     assert max(middle) > 230  # white letters on a dark ground
@@ -59,7 +56,7 @@ def test_without_credits_nothing_is_made(tmp_path: Path) -> None:
         answer = caller.http.post("/run_sse", json=caller.message(session, "生成一个关于秋天的视频")).json()
         assert (answer["code"], "100" in answer["message"]) == (2001, True)
         assert caller.state(session)["video_infos"] == []
-        Caller.ok(caller.try_upload(session, ("a.mp4", clip_bytes())))
+        Caller.ok(caller.try_upload(session, ("a.mp4", clip_bytes(2.0))))
         caller.say(session, "add background music")  # an edit is half the price
         assert caller.balance()["available"] == 49
 
@@ -67,7 +64,7 @@ def test_without_credits_nothing_is_made(tmp_path: Path) -> None:
 def test_with_a_clip_a_wish_is_an_edit_of_it(tmp_path: Path) -> None:
     with SandboxServer(tmp_path) as server, Caller(server.url) as caller:
         session = caller.session()
-        (file,) = Caller.ok(caller.try_upload(session, ("a.mp4", clip_bytes())))["files"]
+        (file,) = Caller.ok(caller.try_upload(session, ("a.mp4", clip_bytes(2.0))))["files"]
         caller.say(session, "make a 3 second video of this with music")
         held = caller.state(session)
         assert held["generated_media"] == []
@@ -91,27 +88,3 @@ def test_a_chinese_wish_is_answered_in_chinese_and_described_ones_work(tmp_path:
         session = caller.session()
         caller.say(session, "Waves crashing against a lighthouse at dusk, 3 seconds")
         assert caller.state(session)["draft"]["d"] == 3000
-
-
-@pytest.mark.parametrize("do", ["two_stage", "late"])
-def test_a_script_spoils_it_as_any_turn(tmp_path: Path, do: str) -> None:
-    script = Faults([Fault(on="run_sse", do=do)])  # type: ignore[arg-type]
-    with SandboxServer(tmp_path, faults=script) as server, Caller(server.url) as caller:
-        session = caller.session()
-        caller.say(session, WISH)
-        assert len(caller.state(session)["generated_media"]) == 1
-        assert caller.balance()["available"] == 9900
-
-
-def test_a_turn_that_was_interrupted_makes_one_card(tmp_path: Path) -> None:
-    script = Faults([Fault(on="run_sse", do="late", seconds=60)])
-    with SandboxServer(tmp_path, faults=script) as server, Caller(server.url) as caller:
-        token, session = caller.token, caller.session()
-        with caller.saying(session, WISH):
-            server.stop()
-    with SandboxServer(tmp_path) as server, Caller(server.url, token=token) as caller:
-        with Records(tmp_path) as records:
-            while records.turns(session)[0].state == "running":
-                caller.balance()
-        assert len(caller.state(session)["video_infos"]) == 1
-        assert caller.balance() == {"available": 9900, "frozen": 0, "total": 9900}

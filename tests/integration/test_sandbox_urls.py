@@ -7,7 +7,6 @@ import gzip
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,10 +23,10 @@ from nemo_watch.sandbox.fetching import Fetcher
 from nemo_watch.sandbox.records import Records
 from nemo_watch.sandbox.server import SandboxServer
 from nemo_watch.sandbox.wire import Refusal
-from tests.plain_server import Answer, Plain, Request, raw, reply, serving, stream
-from tests.sandbox_wire import Caller, clip_bytes, eventually
+from tests.plain_server import Answer, Plain, elsewhere, raw, reply, stream
+from tests.sandbox_wire import Caller, clip_bytes
 
-CLIP = clip_bytes()
+CLIP = clip_bytes(3.0)
 TWICE = gzip.compress(CLIP[:70_000]) + gzip.compress(CLIP[70_000:])
 LIMIT = 3 * 1024 * 1024
 
@@ -35,22 +34,8 @@ LIMIT = 3 * 1024 * 1024
 @pytest.fixture(scope="module")
 def origin() -> Iterator[Plain]:
     """A server somewhere else, as far as 127.0.0.1 is that."""
-    ready, end = threading.Event(), threading.Event()
-    found: list[Plain] = []
-
-    async def serve() -> None:
-        async with serving() as plain:
-            plain.url = plain.url.replace("127.0.0.1", "localhost")
-            found.append(plain)
-            ready.set()
-            await asyncio.to_thread(end.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    end.set()
-    thread.join()
+    with elsewhere() as plain:
+        yield plain
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sandbox(store: Path) -> Iterator[SandboxServer]:
     passes = ("127.0.0.1", "::1")
-    with SandboxServer(
-        store, max_upload_bytes=LIMIT, fetches_from=passes, fetch_stall_s=0.4, fetch_s=1, credits=10**9
-    ) as server:
+    with SandboxServer(store, max_upload_bytes=LIMIT, fetches_from=passes, credits=10**9) as server:
         yield server
 
 
@@ -88,10 +71,10 @@ def test_a_file_is_fetched_and_edited(caller: Caller, origin: Plain, store: Path
     session = caller.session()
     answer = fetch(caller, session, f"{origin.url}/films/my%20clip.mp4?sig=s3cret")
     (file,) = Caller.ok(answer)["files"]
-    assert (file["filename"], file["file_type"], file["duration"]) == ("my clip.mp4", "video", 6.0)
+    assert (file["filename"], file["file_type"], file["duration"]) == ("my clip.mp4", "video", 3.0)
     assert answer.json()["data"]["session_state_applied"] is True
     assert [held["cdn_url"] for held in caller.state(session)["video_infos"]] == [file["cdn_url"]]
-    assert httpx.get(file["cdn_url"], trust_env=False).content == CLIP
+    assert httpx.get(file["cdn_url"], trust_env=False, verify=False).content == CLIP
     asked = origin.seen[-1]
     assert asked.path == "/films/my%20clip.mp4?sig=s3cret"
     assert asked.headers["host"] == origin.url.removeprefix("http://")
@@ -105,8 +88,8 @@ def test_a_file_is_fetched_and_edited(caller: Caller, origin: Plain, store: Path
         assert logged.summary["files"] == [{"filename": "my clip.mp4", "size_bytes": len(CLIP)}]
 
 
-@pytest.mark.parametrize("profile", ["ar", "adk1", "adk2", "gateway"])
-def test_every_profile_fetches_and_refuses(tmp_path: Path, origin: Plain, profile: str) -> None:
+@pytest.mark.parametrize("profile", ["adk1", "adk2", "gateway"])
+def test_every_other_profile_fetches_and_refuses(tmp_path: Path, origin: Plain, profile: str) -> None:
     origin.on("/clip.mp4", reply(CLIP))
     passes = ("127.0.0.1", "::1")
     with (
@@ -123,7 +106,9 @@ def test_every_profile_fetches_and_refuses(tmp_path: Path, origin: Plain, profil
 
 
 def token(server: SandboxServer) -> str:
-    answer = httpx.post(f"{server.url}/api/auth/anonymous-token", headers={"X-Client-Id": "c"}, trust_env=False).json()
+    answer = httpx.post(
+        f"{server.url}/api/auth/anonymous-token", headers={"X-Client-Id": "c"}, trust_env=False, verify=False
+    ).json()
     return str(answer.get("data", answer)["token"])
 
 
@@ -152,18 +137,6 @@ def head(length: int, more: str = "") -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{more}\r\n".encode()
 
 
-async def never(_request: Request, writer: Any) -> None:
-    await asyncio.sleep(30)
-
-
-async def dripping(_request: Request, writer: Any) -> None:
-    writer.write(head(len(CLIP)))
-    for byte in CLIP:
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(0.1)
-
-
 BAD: dict[str, tuple[Answer, int, str]] = {
     "not there": (reply("no", 404), 400, "answered with 404"),
     "not allowed": (reply("no", 403), 400, "answered with 403"),
@@ -174,7 +147,7 @@ BAD: dict[str, tuple[Answer, int, str]] = {
     "announced too large": (raw(head(LIMIT + 1) + b"x"), 4002, "larger than 3 MB"),
     "too large": (stream(*[bytes(1 << 20)] * 4), 4002, "larger than 3 MB"),
     "a bomb": (
-        reply(gzip.compress(bytes(64 * 1024 * 1024)), Content_Encoding="gzip"),
+        reply(gzip.compress(bytes(8 * 1024 * 1024)), Content_Encoding="gzip"),
         4002,
         "larger than 3 MB",
     ),
@@ -183,13 +156,11 @@ BAD: dict[str, tuple[Answer, int, str]] = {
     "half a gzip": (reply(gzip.compress(CLIP)[:-9], Content_Encoding="gzip"), 502, "ended before its end"),
     "half of a second gzip": (reply(TWICE[:-9], Content_Encoding="gzip"), 502, "ended before its end"),
     "rubbish behind a gzip": (reply(gzip.compress(CLIP) + b"\0more", Content_Encoding="gzip"), 502, "damaged"),
-    "a bomb in pieces": (reply(gzip.compress(bytes(1 << 20)) * 64, Content_Encoding="gzip"), 4002, "larger than 3 MB"),
+    "a bomb in pieces": (reply(gzip.compress(bytes(1 << 20)) * 8, Content_Encoding="gzip"), 4002, "larger than 3 MB"),
     "a damaged gzip": (reply(b"\x1f\x8b nothing", Content_Encoding="gzip"), 502, "damaged"),
     "brotli": (reply(CLIP, Content_Encoding="br"), 502, "unknown way"),
     "two lengths": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 502, "ended"),
     "no HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), 502, "ended"),
-    "silence": (never, 504, "in time"),
-    "a drip": (dripping, 504, "longer than 1 seconds"),
     "no place": (reply("", 302), 502, "redirects to nowhere"),
     "a loop": (reply("", 302, Location="/loop.mp4"), 400, "more than 5 times"),
     "a file": (reply("", 302, Location="file:///etc/passwd"), 400, "not followed"),
@@ -220,7 +191,7 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(caller: Caller, origin: Plai
 def test_packed_although_nobody_asked_for_that(caller: Caller, origin: Plain, packed: bytes) -> None:
     origin.on("/packed.mp4", reply(packed, Content_Encoding="gzip"))
     (file,) = Caller.ok(fetch(caller, caller.session(), f"{origin.url}/packed.mp4"))["files"]
-    assert httpx.get(file["cdn_url"], trust_env=False).content == CLIP
+    assert httpx.get(file["cdn_url"], trust_env=False, verify=False).content == CLIP
     assert origin.seen[-1].headers["accept-encoding"] == "identity"
 
 
@@ -356,27 +327,10 @@ def test_it_is_kept_before_it_is_answered(tmp_path: Path, origin: Plain) -> None
             fetch(caller, session, f"{origin.url}/kept.mp4")
     with SandboxServer(tmp_path) as server, Caller(server.url, token=held) as caller:
         (info,) = caller.state(session)["video_infos"]
-        assert httpx.get(info["cdn_url"], trust_env=False).content == CLIP
+        assert httpx.get(info["cdn_url"], trust_env=False, verify=False).content == CLIP
 
 
-def test_a_stop_ends_a_fetch_and_leaves_nothing(tmp_path: Path, origin: Plain) -> None:
-    origin.on("/slow.mp4", dripping)
-    with SandboxServer(tmp_path, fetches_from=("127.0.0.1", "::1")) as server, Caller(server.url) as caller:
-        session = caller.session()
-        answers: list[int] = []
-        url = f"{origin.url}/slow.mp4"
-        asking = threading.Thread(target=lambda: answers.append(fetch(caller, session, url).status_code))
-        asking.start()
-        eventually(lambda: list(tmp_path.glob(f"sessions/{session}/*.part")))
-        began = time.monotonic()
-        server.stop()
-        assert time.monotonic() - began < 8
-        asking.join(10)
-    assert answers in ([503], [])
-    assert list(tmp_path.glob(f"sessions/{session}/*")) == []
-
-
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=40) | st.from_regex(r"http://127\.0\.0\.2[\w@:.\[\]%/?#-]{0,30}", fullmatch=True))
 def test_any_url_is_answered(caller: Caller, url: str) -> None:
     answer = fetch(caller, "1", url)
