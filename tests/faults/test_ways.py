@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from nemo_watch.model import OPEN_STATES
 from nemo_watch.sandbox.faults import Fault, Faults
 from nemo_watch.sandbox.records import Records, TurnRow
 from nemo_watch.sandbox.server import SandboxServer
@@ -143,6 +145,14 @@ def batch(place: Place, folder: str, clips: dict[str, str], *, head: str = "") -
     place.text(f"{folder}/project.toml", head + "".join(entries))
 
 
+async def worked_off(place: Place, what: str) -> None:
+    """Let a daemon run until its inbox is empty and every job has ended."""
+    async with place.daemon() as daemon:
+        await eventually(lambda: not place.files("inbox"), what)
+        while await daemon.ledger.jobs(OPEN_STATES):  # noqa: ASYNC110  # no event tells of it
+            await asyncio.sleep(0.05)
+
+
 def only_on(name: str, message: str) -> str:
     return f'Work only on the file "{name}": {message}'
 
@@ -167,8 +177,7 @@ async def test_a_batch_with_bad_clips_delivers_the_others_each_with_its_report(
         "three.mp4": "replace the sky with a dragon",
     }
     batch(place, "trip", wishes, head="skill = 'video-skill-online'\n[[export]]\nresolution = '360p'\n")
-    async with place.daemon():
-        await eventually(lambda: not place.files("inbox"), "all of it")
+    await worked_off(place, "all of it")
     results = ["trip/one", "trip/day 2/one", "trip/two"]
     assert place.files("outbox") == sorted(f"{name}{end}" for name in results for end in (".mp4", ".report.toml"))
     codes = {name: place.report(name, "rejects")["code"] for name in place.files("rejects") if "error" in name}
@@ -221,14 +230,12 @@ async def test_a_batch_that_was_done_is_known_again_and_a_missing_clip_comes_lat
     outcome = await place.work_off()
     waits = (outcome.delivered, outcome.rejected, outcome.waiting)
     assert waits == (0, 0, 2), "a run that ends with its work does not wait for a missing clip"
-    async with place.daemon():
-        await eventually(lambda: not place.files("inbox"), "what is there, without the missing one")
+    await worked_off(place, "what is there, without the missing one")
     assert "trip/b.mp4.error.toml" in place.files("rejects")
     # What was missing is put there with the project; what is done is not missed.
     place.text("trip/b.mp4", version(source, 2))
     batch(place, "trip", wishes)
-    async with place.daemon():
-        await eventually(lambda: not place.files("inbox"), "what was missing")
+    await worked_off(place, "what was missing")
     assert "trip/a.mp4.error.toml" not in place.files("rejects")
     assert place.files("outbox") == ["trip/a.mp4", "trip/a.report.toml", "trip/b.mp4", "trip/b.report.toml"]
     assert len(turns(place)) == 2
