@@ -353,7 +353,7 @@ def _goes_on(job: Job) -> bool:
     if job.reason == "retry":
         is_soon = job.next_try_at is None or job.next_try_at - datetime.now(UTC) <= ONCE_WAIT
         return job.attempts < ONCE_TRIES and is_soon
-    return job.reason in ("render", "looking", "reuse", "asked", UNLISTED)
+    return job.reason in ("render", "looking", "reuse", "asked", "stopping", UNLISTED)
 
 
 @contextlib.contextmanager

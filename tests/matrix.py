@@ -161,13 +161,28 @@ async def _profile(profile: str, names: Collection[str], at_once: int, done: Cal
                 group.create_task(one(case))
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Log nothing but disasters, and leave the logging as it was: others in this process read theirs."""
+    before = structlog.get_config()
+    loggers = [logging.getLogger(name) for name in ("nemo_watch", "apscheduler")]
+    levels = [logger.level for logger in loggers]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def run(profile: str, names: Collection[str], at_once: int = AT_ONCE) -> list[Cell]:
     """Run these cases in a profile, `at_once` of them side by side, and list what came in the order of the cases."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    for name in ("nemo_watch", "apscheduler"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     found: dict[str, Cell] = {}
-    asyncio.run(_profile(profile, names, at_once, lambda one: found.update({one.case: one})))
+    with _silence():
+        asyncio.run(_profile(profile, names, at_once, lambda one: found.update({one.case: one})))
     return [found[case.name] for case in cases(profile) if case.name in found]
 
 
