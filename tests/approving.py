@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -140,11 +141,15 @@ def outputs(place: Prepared) -> Iterator[Text]:
     }
     for name, args in levers.items():
         yield Text(name, (*args, *end), 100)
+        if name not in ("pause", "resume", "cancel"):  # said once more they change nothing
+            yield Text(f"{name}-narrow", (*args, *end), 40)
+            yield Text(f"{name}-piped", (*args, *end), 0)
     yield Text("cancel-json", ("cancel", "city at night.prompt.txt", *end, "--json"), 0)
     yield Text("retry-json", ("retry", "talk.mp4", "--from", "render", *end, "--json"), 0)
     yield Text("pause-json", ("pause", *end, "--json"), 0)
     yield Text("resume-json", ("resume", *end, "--json"), 0)
-    yield Text("credits", ("credits", *end), 100)
+    for how, columns in (("wide", 130), ("narrow", 40), ("piped", 0)):
+        yield Text(f"credits-{how}", ("credits", *end), columns)
     yield Text("credits-json", ("credits", *end, "--json"), 0)
     yield Text(
         "init", ("init", "--sandbox", "--config", f"{place.root}/new.toml", "--folder", f"{place.root}/new"), 100
@@ -165,6 +170,14 @@ def beside_a_daemon(place: Prepared) -> Iterator[Text]:
     yield Text("status-running-json", ("status", *end, "--json"), 0)
 
 
+def as_a_process(text: Text, home: str) -> str:
+    """Run what would change the logging of this process; its log is no part of the text."""
+    argv = [sys.executable, "-m", "nemo_watch", *text.args]
+    env = {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
+    told = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return settled(told.stdout) + (f"[exit {told.returncode}]\n" if told.returncode else "")
+
+
 def texts() -> Iterator[tuple[Text, str]]:
     """Run everything; each text and what it is now."""
     with tempfile.TemporaryDirectory(prefix="nemo-watch-approved-", dir="/tmp") as folder:
@@ -175,6 +188,8 @@ def texts() -> Iterator[tuple[Text, str]]:
                 yield text, text.now()
         for text in (*helps(), *outputs(place)):
             yield text, text.now()
+        once = Text("run-once-piped", ("run", "--once", "--config", f"{folder}/new.toml"), 0)
+        yield once, as_a_process(once, folder)
 
 
 if __name__ == "__main__":
